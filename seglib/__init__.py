@@ -1,0 +1,1 @@
+"""The networks, measuring tools and widgets of the book *Every Pixel*."""

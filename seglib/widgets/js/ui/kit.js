@@ -1,0 +1,287 @@
+// The small kit every widget is built from. Plain DOM, no framework; styles in widget.css.
+import css from "./widget.css";
+
+/** h("button", { type: "button", onclick }, "text", child): one element. Functions become listeners, the rest attributes. */
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child != null));
+  return element;
+}
+
+let serial = 0;
+const fresh = () => `seg-${++serial}-${Math.random().toString(36).slice(2, 7)}`;
+
+/** Is the paper under this element dark? Asked of the paint itself, so that it holds in every host. */
+function onDarkPaper(element) {
+  for (let node = element; node; node = node.parentElement ?? node.getRootNode().host) {
+    const [r, g, b, alpha = 1] = (getComputedStyle(node).backgroundColor.match(/[\d.]+/g) ?? [0, 0, 0, 0]).map(Number);
+    if (alpha > 0.5) return 0.299 * r + 0.587 * g + 0.114 * b < 128;
+  }
+  return matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
+/**
+ * The card a widget lives in. `redraw` is called when the theme changes.
+ * Returns { root, colour(name), every(listener pairs), dispose }.
+ */
+export function card(el, { label, redraw }) {
+  const root = h("section", { class: "seglib", "aria-label": label }, h("style", {}, css));
+  el.append(root);
+  const cache = new Map();
+  const ends = [];
+  const follow = () => {
+    cache.clear();
+    root.dataset.dark = onDarkPaper(root.parentElement ?? root);
+    redraw();
+  };
+  const watcher = new MutationObserver(follow);
+  for (const node of [document.documentElement, document.body])
+    watcher.observe(node, { attributeFilter: ["class", "theme", "data-theme", "data-mode", "data-jp-theme-light", "data-jp-theme-name"] });
+  const scheme = matchMedia("(prefers-color-scheme: dark)");
+  scheme.addEventListener("change", follow);
+  root.dataset.dark = onDarkPaper(el);
+  return {
+    root,
+    /** A colour of the theme by its name in widget.css: ink, paper, tint, line, input, kernel, output ... */
+    colour(name) {
+      if (!cache.has(name)) cache.set(name, getComputedStyle(root).getPropertyValue(`--seg-${name}`).trim());
+      return cache.get(name);
+    },
+    onDispose: (end) => ends.push(end),
+    dispose() {
+      watcher.disconnect();
+      scheme.removeEventListener("change", follow);
+      ends.forEach((end) => end());
+      root.remove();
+    },
+  };
+}
+
+/** A native range input with its label and value. `format` turns the number into words for eye and ear alike. */
+export function slider({ label, min, max, step = 1, format = String, oninput }) {
+  const id = fresh();
+  const value = h("output", { for: id });
+  const input = h("input", { type: "range", id, min, max, step, oninput: () => (show(), oninput(Number(input.value))) });
+  const show = () => {
+    value.textContent = format(Number(input.value));
+    input.setAttribute("aria-valuetext", format(Number(input.value)));
+  };
+  return {
+    element: h("div", { class: "seg-control" }, h("label", { for: id }, label, value), input),
+    input,
+    set(number) {
+      if (input.value !== String(number)) input.value = number;
+      show();
+    },
+    range(low, high) {
+      input.min = low;
+      input.max = high;
+      show();
+    },
+  };
+}
+
+/** A native select. `options` is a list of [value, text]. */
+export function select({ label, options, oninput }) {
+  const id = fresh();
+  const input = h("select", { id, onchange: () => oninput(input.value) });
+  const fill = (list) => input.replaceChildren(...list.map(([value, text]) => h("option", { value }, text)));
+  fill(options);
+  return { element: h("div", { class: "seg-control" }, h("label", { for: id }, label), input), input, fill, set: (value) => (input.value = value) };
+}
+
+export const button = (text, onclick, attributes = {}) => h("button", { type: "button", onclick, ...attributes }, text);
+
+/**
+ * A picture to draw on, sharp on every screen: draw(context, width, height) gets CSS pixels.
+ * onpoint({ x, y, kind }) gives the pointer's place as shares of the picture (0 to 1); kind is "hover", "drag" or "leave".
+ * onkey(key, event) returns true when it used the key.
+ */
+export function picture({ label, aspect, draw, onpoint, onkey, caption }) {
+  const canvas = h("canvas", { role: onkey ? "application" : "img", "aria-label": label, tabindex: onkey ? 0 : null });
+  const context = canvas.getContext("2d");
+  let ratio = aspect;
+  let width = 0;
+  const redraw = () => {
+    if (!width) return;
+    const scale = devicePixelRatio || 1;
+    const height = width / ratio;
+    const [w, hgt] = [Math.round(width * scale), Math.round(height * scale)];
+    if (canvas.width !== w || canvas.height !== hgt) [canvas.width, canvas.height] = [w, hgt];
+    context.setTransform(scale, 0, 0, scale, 0, 0);
+    context.clearRect(0, 0, width, height);
+    draw(context, width, height);
+  };
+  const fit = () => {
+    canvas.style.aspectRatio = ratio;
+    redraw();
+  };
+  const sizes = new ResizeObserver(() => {
+    const now = canvas.clientWidth;
+    if (now === width) return;
+    width = now;
+    redraw();
+  });
+  sizes.observe(canvas);
+  if (onpoint) {
+    const tell = (kind) => (event) => {
+      const box = canvas.getBoundingClientRect();
+      onpoint({ x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height, kind });
+    };
+    canvas.addEventListener("pointerdown", tell("drag"));
+    canvas.addEventListener("pointermove", (event) => tell(event.buttons ? "drag" : "hover")(event));
+    canvas.addEventListener("pointerleave", tell("leave"));
+  }
+  if (onkey)
+    canvas.addEventListener("keydown", (event) => {
+      if (!event.ctrlKey && !event.metaKey && !event.altKey && onkey(event.key, event)) event.preventDefault();
+    });
+  fit();
+  const captionElement = caption == null ? null : h("figcaption", {}, caption);
+  return {
+    element: h("figure", {}, canvas, captionElement),
+    canvas,
+    redraw,
+    caption: (text) => captionElement && (captionElement.textContent = text),
+    label: (text) => canvas.setAttribute("aria-label", text),
+    /** Change the shape: width over height. */
+    shape(aspectNow) {
+      if (aspectNow === ratio) return;
+      ratio = aspectNow;
+      fit();
+    },
+    dispose: () => sizes.disconnect(),
+  };
+}
+
+/** Named numbers, side by side. set({ name: text }) changes them. */
+export function readouts(names) {
+  const cells = Object.fromEntries(Object.entries(names).map(([name, text]) => [name, [h("dt", {}, text), h("dd", { "data-readout": name })]]));
+  const element = h("dl", { class: "seg-readouts" }, ...Object.values(cells).map((pair) => h("div", {}, ...pair)));
+  return {
+    element,
+    set(values) {
+      for (const [name, text] of Object.entries(values)) if (cells[name][1].textContent !== text) cells[name][1].textContent = text;
+    },
+  };
+}
+
+/** What a screen reader hears. Said only once the reader has come to rest, so that dragging is not a flood. */
+export function announcer() {
+  const element = h("p", { class: "seg-hidden", "aria-live": "polite" });
+  let timer;
+  return {
+    element,
+    say(text) {
+      clearTimeout(timer);
+      timer = setTimeout(() => element.textContent !== text && (element.textContent = text), 500);
+    },
+    dispose: () => clearTimeout(timer),
+  };
+}
+
+/** A legend. Entries are [colour name, cue, text]; cue is "line", "fill", "hatch" or "dash", the second sign beside colour. */
+export const legend = (entries) =>
+  h("ul", { class: "seg-legend" }, ...entries.map(([name, cue, text]) =>
+    h("li", {}, h("span", { class: "seg-swatch", "data-cue": cue, style: `--swatch: var(--seg-${name})` }), text)));
+
+/** Inline reason why a setting is illegal; empty text hides it. */
+export function reason() {
+  const element = h("p", { class: "seg-reason", role: "status", hidden: true });
+  return {
+    element,
+    set(text) {
+      element.hidden = !text;
+      element.textContent = text ?? "";
+    },
+  };
+}
+
+/** The row under every widget: "Copy as PyTorch", "Reset" and a status line. code() gives the text for what is shown. */
+export function actions({ code, onreset }) {
+  const status = h("span", { class: "seg-status", role: "status" });
+  const shown = h("pre", { class: "seg-code", tabindex: 0, "aria-label": "PyTorch code", hidden: true });
+  let resting = "";
+  let timer;
+  const flash = (text) => {
+    status.textContent = text;
+    clearTimeout(timer);
+    timer = setTimeout(() => (status.textContent = resting), 4000);
+  };
+  async function copy() {
+    shown.textContent = code();
+    shown.hidden = false;
+    try {
+      await navigator.clipboard.writeText(shown.textContent);
+      flash("Copied.");
+    } catch {
+      // no clipboard over plain http or without permission: leave it selected, one key away
+      getSelection().selectAllChildren(shown);
+      flash("Selected: copy it with Ctrl+C or ⌘C.");
+    }
+  }
+  const reset = () => {
+    shown.hidden = true;
+    onreset();
+    flash("Reset.");
+  };
+  return {
+    element: h("div", {}, h("div", { class: "seg-actions" }, button("Copy as PyTorch", copy), button("Reset", reset), status), shown),
+    status(text) {
+      if (text === resting) return;
+      resting = text;
+      clearTimeout(timer);
+      status.textContent = text;
+    },
+    /** Code on view goes stale when a setting changes. */
+    stale() {
+      if (!shown.hidden) shown.textContent = code();
+    },
+    dispose: () => clearTimeout(timer),
+  };
+}
+
+/** Many changes in one event become one repaint, before the browser paints. */
+export function once(paint) {
+  let waiting = false;
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    queueMicrotask(() => {
+      waiting = false;
+      paint();
+    });
+  };
+}
+
+/** Bytes of a PNG as grey values from 0 to 1, exactly as in the file. */
+export async function grayPixels(bytes) {
+  const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }), { colorSpaceConversion: "none" });
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0);
+  const { data, width, height } = context.getImageData(0, 0, bitmap.width, bitmap.height);
+  return { data: Float32Array.from({ length: width * height }, (_, i) => data[4 * i] / 255), width, height, bitmap };
+}
+
+/** Diagonal lines: the second sign for "not seen", beside its grey. */
+export function hatch(context, x, y, width, height, colour, gap = 5) {
+  context.save();
+  context.beginPath();
+  context.rect(x, y, width, height);
+  context.clip();
+  context.strokeStyle = colour;
+  context.lineWidth = 1;
+  context.beginPath();
+  for (let i = -height; i < width; i += gap) {
+    context.moveTo(x + i, y + height);
+    context.lineTo(x + i + height, y);
+  }
+  context.stroke();
+  context.restore();
+}
