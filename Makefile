@@ -1,0 +1,109 @@
+# Every Pixel: `make book` builds it, `make test` tests it. Every target sets up what it needs by itself.
+# PYTHON=...   the Python to make .venv with (default: the first one >= 3.11 that is found)
+# TORCH=cpu    PyTorch without CUDA: the same versions, 5 GB less on Linux
+# CHROMIUM=... the browser for the site's tests (default: the first one found)
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+PORT ?= 8000
+export TORCH COLAB_PYTHON
+RUN := $(VENV)/bin/python -m
+READY := $(VENV)/.installed
+MODULES := node_modules/.package-lock.json
+CHAPTERS = $(sort $(wildcard book/*.ipynb))
+
+# A cell that takes two minutes hangs.
+NBVAL := pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120
+
+heading = @printf '\n=== %s ===\n' $(1)
+
+.PHONY: book serve test lint pytest unit js notebooks site widgets refresh bench repository constraints colab clean help
+
+book: $(READY) ## execute the chapters and build the book into _build/html (the default)
+	@$(RUN) tools.book
+
+serve: book ## build the book and serve it on http://localhost:8000 (PORT=...)
+	@printf 'Serving on http://localhost:$(PORT)/ (Ctrl+C ends it)\n'
+	@$(RUN) http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+test: $(READY) $(MODULES) ## everything below, in this order; what .ci/run calls
+	@$(MAKE) lint
+	@$(MAKE) pytest
+	@$(MAKE) js
+	@$(MAKE) notebooks
+	@$(MAKE) site
+
+lint: $(READY) ## ruff: rules and layout, of modules and notebooks
+	$(call heading,'ruff')
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+
+pytest unit: $(READY) $(MODULES) ## the Python tests, without the browser's
+	$(call heading,'pytest')
+	@$(RUN) pytest tests --ignore=tests/site
+
+js: $(READY) ## the widgets' arithmetic, in Node
+	$(call heading,'node --test')
+	@$(RUN) tools.node --test 'tests/js/*.test.mjs'
+
+notebooks: $(READY) ## run every chapter and compare its checked outputs
+	$(call heading,'nbval')
+	@$(RUN) $(NBVAL) $(CHAPTERS)
+
+site: $(READY) $(MODULES) ## build the book with warnings as errors and test its pages in Chromium
+	$(call heading,'the book, warnings are errors')
+	@$(RUN) tools.book --strict
+	$(call heading,'the pages, in Chromium')
+	@$(RUN) tools.chromium
+	@$(RUN) pytest tests/site
+
+widgets: $(READY) $(MODULES) ## bundle the widgets' JavaScript into seglib/widgets/static
+	@$(RUN) tools.widgets
+
+refresh: $(READY) ## execute the chapters and store the outputs that nbval checks (FILES=... for some)
+	@$(RUN) tools.notebooks refresh $(FILES)
+
+bench: $(READY) ## every benchmark, one after the other
+	@for file in benchmarks/*.py; do printf '\n=== %s ===\n' "$$file"; $(VENV)/bin/python "$$file"; done
+
+repository: $(READY) ## lead every link to another repository: make repository URL=https://github.com/OWNER/NAME
+	@$(RUN) tools.repository $(URL)
+
+constraints: $(READY) ## pin what requirements.txt brings along, in constraints.txt (UPGRADE=1: the newest)
+	@$(RUN) pip install --quiet --disable-pip-version-check uv
+	@$(RUN) tools.constraints $(if $(UPGRADE),--upgrade)
+
+colab: $(READY) ## the chapters and tests with Colab's versions, where there is a Python 3.13
+	@$(RUN) tools.colab
+
+clean: ## remove what was built; the environments stay
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis book/.ipynb_checkpoints
+	find seglib tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## this list
+	@grep -E '^[a-z][a-z ]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z ]+):[^#]*## /\1\t/' | expand -t 16
+
+# A Python that calls itself 3.12 may be a shim with nothing behind it, so each is asked.
+$(READY): requirements.txt constraints.txt pyproject.toml
+	@python="$(PYTHON)"; \
+	if [ -z "$$python" ]; then \
+	  for candidate in python3 python3.13 python3.12 python3.11; do \
+	    if "$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then \
+	      python="$$candidate"; break; \
+	    fi; \
+	  done; \
+	fi; \
+	if [ -z "$$python" ] && python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=python3; fi; \
+	if [ -z "$$python" ]; then \
+	  echo "No Python from 3.11 on was found. Install one, or name one: make PYTHON=/path/to/python3.11" >&2; exit 1; \
+	fi; \
+	"$$python" -m tools.environment
+	@touch $@
+
+$(MODULES): $(READY) package.json package-lock.json
+	@$(RUN) tools.node npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
