@@ -37,7 +37,9 @@ def to_image(picture: Tensor | np.ndarray) -> np.ndarray:
     if array.ndim == 3:
         array = array[0] if array.shape[0] == 1 else array.permute(1, 2, 0)
     if array.ndim not in (2, 3):
-        raise ValueError(f"a picture is H W, C H W or 1 C H W, got a tensor of shape {tuple(torch.as_tensor(picture).shape)}")
+        raise ValueError(
+            f"a picture is H W, C H W or 1 C H W, got a tensor of shape {tuple(torch.as_tensor(picture).shape)}"
+        )
     return array.float().numpy()
 
 
@@ -81,4 +83,6 @@ def pictures(
 def box(axis: Axes, top: float, left: float, bottom: float, right: float, colour: str = KERNEL, **line: object) -> None:
     """Outline a box of pixels, half-open as `seglib.receptive_field` gives it, on a picture."""
     style = {"linewidth": 2, **line}
-    axis.add_patch(plt.Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, fill=False, edgecolor=colour, **style))
+    axis.add_patch(
+        plt.Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, fill=False, edgecolor=colour, **style)
+    )

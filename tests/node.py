@@ -12,7 +12,7 @@ SOURCES = Path(__file__).parents[1] / "seglib/widgets/js"
 def call(module: str, function: str, *arguments: Any) -> Any:
     """Call an exported function of `seglib/widgets/js/<module>` and return its answer."""
     script = (
-        f"const text = await new Promise((done) => {{ let all = ''; process.stdin.on('data', (d) => (all += d)).on('end', () => done(all)); }});"
+        "let text = ''; for await (const chunk of process.stdin) text += chunk;"
         f"const {{ {function} }} = await import({json.dumps((SOURCES / module).as_uri())});"
         f"process.stdout.write(JSON.stringify({function}(...JSON.parse(text))));"
     )

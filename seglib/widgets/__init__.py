@@ -1,5 +1,6 @@
 """The figures of the book that a reader can touch."""
 
-from .dilation import DilationExplorer
+from seglib.widgets.dilation import DilationExplorer
+from seglib.widgets.receptive_field import ReceptiveFieldExplorer
 
-__all__ = ["DilationExplorer"]
+__all__ = ["DilationExplorer", "ReceptiveFieldExplorer"]

@@ -61,7 +61,9 @@ class Widget(anywidget.AnyWidget):
             )
         super().__init__(**{"key": self.stem, **traits})
         if not self.key.replace("-", "").replace("_", "").isalnum():
-            raise traitlets.TraitError(f"key={self.key!r} must be letters, digits, - and _: it stands in the page's address")
+            raise traitlets.TraitError(
+                f"key={self.key!r} must be letters, digits, - and _: it stands in the page's address"
+            )
         self.defaults = {name: getattr(self, name) for name in self.settings}
 
     def picture(self) -> Image.Image:

@@ -65,7 +65,7 @@ class DilationExplorer(Widget):
         x: column of the unit looked at, 0 to 179.
         y: row of the unit looked at, 0 to 119.
         rates: rates of the stacked layers, first layer first; 1 to 7 layers, each rate 1 to 16.
-        show: "all", or only the "layer" or the "stack".
+        show: "all", or only the "layer" or the "stack"; "rate" is the layer with its one slider.
         key: name in the page's address.
 
     Raises:
@@ -83,7 +83,7 @@ class DilationExplorer(Widget):
     x = traitlets.Int(51, min=0, max=SIZE[1] - 1).tag(sync=True)
     y = traitlets.Int(42, min=0, max=SIZE[0] - 1).tag(sync=True)
     rates = traitlets.List(traitlets.Int(min=1, max=16), [2, 2, 2], minlen=1, maxlen=7).tag(sync=True)
-    show = traitlets.Enum(("all", "layer", "stack"), "all").tag(sync=True)
+    show = traitlets.Enum(("all", "layer", "stack", "rate"), "all").tag(sync=True)
     photo = traitlets.Unicode(PHOTO, read_only=True).tag(sync=True)
     photo_png = traitlets.Bytes(read_only=True).tag(sync=True)
     answer = traitlets.Dict(help="the kernel's own answer to the settings it names").tag(sync=True)
@@ -128,7 +128,11 @@ class DilationExplorer(Widget):
         """Photograph with the taps, and the result."""
         zoom = 4
         height, width = SIZE
-        photo = Image.fromarray(_gray8(self._image)).convert("RGB").resize((width * zoom, height * zoom), Image.Resampling.NEAREST)
+        photo = (
+            Image.fromarray(_gray8(self._image))
+            .convert("RGB")
+            .resize((width * zoom, height * zoom), Image.Resampling.NEAREST)
+        )
         draw = ImageDraw.Draw(photo)
         half = self.kernel // 2
         for dy in range(-half, half + 1):
@@ -136,7 +140,12 @@ class DilationExplorer(Widget):
                 left, top = (self.x + dx * self.rate) * zoom, (self.y + dy * self.rate) * zoom
                 draw.rectangle((left, top, left + zoom - 1, top + zoom - 1), fill="#E69F00")
         reach = half * self.rate
-        box = [(self.x - reach) * zoom - 2, (self.y - reach) * zoom - 2, (self.x + reach + 1) * zoom + 1, (self.y + reach + 1) * zoom + 1]
+        box = [
+            (self.x - reach) * zoom - 2,
+            (self.y - reach) * zoom - 2,
+            (self.x + reach + 1) * zoom + 1,
+            (self.y + reach + 1) * zoom + 1,
+        ]
         draw.rectangle(box, outline="#E69F00", width=2)
         response = dilated_response(self._image, filter_weights(self.filter, self.kernel), self.rate)
         shade = response if self.filter == "blur" else 0.5 + 2 * response

@@ -57,7 +57,19 @@ def test_unknown_setting_is_named_with_the_known_ones():
         DilationExplorer(rates_=[1])
 
 
-@pytest.mark.parametrize("bad", [{"rate": 0}, {"rate": 13}, {"rate": 2.5}, {"kernel": 4}, {"filter": "sobel"}, {"rates": []}, {"rates": [17]}, {"x": 180}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"rate": 0},
+        {"rate": 13},
+        {"rate": 2.5},
+        {"kernel": 4},
+        {"filter": "sobel"},
+        {"rates": []},
+        {"rates": [17]},
+        {"x": 180},
+    ],
+)
 def test_bad_value_raises_and_names_itself(bad):
     name, value = next(iter(bad.items()))
     with pytest.raises(traitlets.TraitError) as error:

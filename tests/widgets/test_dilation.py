@@ -26,12 +26,20 @@ def brute_force(image: torch.Tensor, weights: torch.Tensor, rate: int, y: int, x
     return total
 
 
-@given(st.sampled_from(["edges", "vertical edges", "blur"]), st.sampled_from([3, 5, 7]), st.integers(1, 12), st.integers(0, 119), st.integers(0, 179))
+@given(
+    st.sampled_from(["edges", "vertical edges", "blur"]),
+    st.sampled_from([3, 5, 7]),
+    st.integers(1, 12),
+    st.integers(0, 119),
+    st.integers(0, 179),
+)
 @settings(max_examples=40, deadline=None, derandomize=True)
 def test_response_is_the_sum_over_taps(name, kernel, rate, y, x):
     image = photograph("chelsea", size=SIZE, gray=True)[0].double()
     weights = filter_weights(name, kernel)
-    assert dilated_response(image, weights, rate)[y, x].item() == pytest.approx(brute_force(image, weights, rate, y, x), abs=1e-12)
+    assert dilated_response(image, weights, rate)[y, x].item() == pytest.approx(
+        brute_force(image, weights, rate, y, x), abs=1e-12
+    )
 
 
 def test_filters_do_what_their_names_say():
@@ -81,10 +89,24 @@ def run(code: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("kernel", "rate", "filter_", "x", "y", "rates"),
-    [(3, 2, "edges", 51, 42, [2, 2, 2]), (5, 1, "blur", 0, 0, [1]), (7, 12, "vertical edges", 179, 119, [1, 2, 5]), (3, 12, "blur", 90, 3, [16, 1, 3])],
+    [
+        (3, 2, "edges", 51, 42, [2, 2, 2]),
+        (5, 1, "blur", 0, 0, [1]),
+        (7, 12, "vertical edges", 179, 119, [1, 2, 5]),
+        (3, 12, "blur", 90, 3, [16, 1, 3]),
+    ],
 )
 def test_copied_code_runs_and_prints_the_numbers_shown(kernel, rate, filter_, x, y, rates):
-    state = {"photo": "chelsea", "size": SIZE, "kernel": kernel, "rate": rate, "filter": filter_, "x": x, "y": y, "rates": rates}
+    state = {
+        "photo": "chelsea",
+        "size": SIZE,
+        "kernel": kernel,
+        "rate": rate,
+        "filter": filter_,
+        "x": x,
+        "y": y,
+        "rates": rates,
+    }
     printed = run(call("core/dilation.js", "toPyTorch", state))
     shown = call("core/dilation.js", "coverage", kernel, rates)
     assert int(printed["span"]) == call("core/dilation.js", "span", kernel, rate)

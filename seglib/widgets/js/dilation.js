@@ -23,7 +23,8 @@ async function render({ model, el }) {
   const photo = await grayPixels(get("photo_png"));
   const result = { data: new Float32Array(photo.data.length), by: "", pixels: new ImageData(photo.width, photo.height) };
   const resultPicture = new OffscreenCanvas(photo.width, photo.height);
-  const show = get("show");
+  const onlyRate = get("show") === "rate";
+  const show = onlyRate ? "layer" : get("show");
   const redraw = once(paint);
   const frame = card(el, { label: "Dilated convolution explorer", redraw });
   const ear = announcer();
@@ -32,6 +33,7 @@ async function render({ model, el }) {
   const rate = slider({ label: "Rate", min: 1, max: 12, format: (r) => (r === 1 ? "1 (ordinary)" : String(r)), oninput: (r) => put("rate", r) });
   const kernel = slider({ label: "Kernel", min: 3, max: 7, step: 2, format: (k) => `${k} × ${k}`, oninput: (k) => put("kernel", k) });
   const filter = select({ label: "Weights", options: Object.keys(FILTERS).map((name) => [name, name]), oninput: (name) => put("filter", name) });
+  kernel.element.hidden = filter.element.hidden = onlyRate;
   let hovered = null;
   let weights;
   let touched;

@@ -71,6 +71,7 @@ export async function mountWidget({ key, esm, state, settings }) {
   const place = document.querySelector(`.seglib-widget[data-key="${key}"][data-state="loading"]`);
   if (!place) return;
   const fallback = place.querySelector(".seglib-fallback");
+  const el = document.createElement("div");
   try {
     for (const name of Object.keys(state)) if (state[name]?.$bytes) state[name] = bytes(state[name].$bytes);
     const model = staticModel(state);
@@ -78,7 +79,6 @@ export async function mountWidget({ key, esm, state, settings }) {
     Object.entries(arrived.values).forEach(([name, value]) => model.set(name, value));
     const address = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
     const module = await import(address).finally(() => URL.revokeObjectURL(address));
-    const el = document.createElement("div");
     place.append(el);
     await module.default.render({ model, el });
     fallback.hidden = true;
@@ -87,6 +87,7 @@ export async function mountWidget({ key, esm, state, settings }) {
     if (Object.keys(arrived.values).length) place.scrollIntoView({ block: "start" });
     keepLink(model, key, settings, state.defaults);
   } catch (error) {
+    el.remove(); // no half-built card
     fallback.hidden = false;
     place.dataset.state = "failed";
     note(place, `This figure could not start (${error.message}); here is a still picture of it.`);

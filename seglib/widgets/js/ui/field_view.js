@@ -1,6 +1,6 @@
 // The picture of ReceptiveFieldExplorer: layers as rows of units above the photograph, all on one horizontal scale, so
 // that every unit stands over the pixels it looks at.
-import { THRESHOLD, peak } from "../core/stack.js";
+import { THRESHOLD, centreLevel, peak } from "../core/stack.js";
 import { hatch } from "./kit.js";
 
 const TITLE = 20; // CSS pixels: the line of column heads
@@ -9,21 +9,34 @@ const ROOMY = 520; // from here on there is room for each layer's kernel beside 
 const RIM = 10; // around the photograph, so that a field that leaves it can be seen to
 const SHADES = 12;
 
+/** Does the first layer put so many zeros around the photograph that they are drawn? */
+export const hasMargin = (layers) => layers[0]?.pad > 8;
+
+/** How much of the photograph to show for a stack: all, or for small fields a half, a quarter, an eighth of its width. */
+export function zoomFor(layers, [height]) {
+  const field = Math.max(1, ...layers.map((layer) => layer.field));
+  return [8, 4, 2].find((zoom) => field * zoom <= 0.8 * height && !hasMargin(layers)) ?? 1;
+}
+
 /**
  * Where everything lies. `stack` has all layers, also those that cannot be built; `layers` the geometry of the others.
- * `textWidth` measures a name. Lengths in CSS pixels; x() and y() take pixels of the photograph, pixel 0 being [0, 1).
+ * `glass` is the part of the photograph in view: { zoom, left, top } in its pixels. `textWidth` measures a name.
+ * Lengths in CSS pixels; x() and y() take pixels of the photograph, pixel 0 being [0, 1).
  */
-export function layout(width, { stack, layers, inputSize: [photoHeight, photoWidth] }, textWidth) {
+export function layout(width, { stack, layers, inputSize: [photoHeight, photoWidth], glass }, textWidth) {
   const roomy = width >= ROOMY;
   const names = Math.max(...stack.map(({ name }) => textWidth(name)), textWidth("row 000 ▸")) + 8;
   const left = names + (roomy ? 58 : 0);
   const right = roomy ? 42 : 34;
   const pitch = stack.length > 24 ? 12 : 15;
-  // a row is as long as its map: with padding longer than the photograph, without shorter
-  const rims = layers.map(({ start, jump, size }) => [start - jump / 2 + 0.5, start + (size[1] - 0.5) * jump + 0.5]);
-  const from = Math.min(0, ...rims.map(([low]) => low));
-  const to = Math.max(photoWidth, ...rims.map(([, high]) => high));
+  // a row is as long as its map: with padding longer than the photograph, without shorter; counted by the units' centres, so
+  // that the picture keeps its size while a kernel is changed a little
+  const rims = layers.map(({ start, jump, size }) => [start, start + (size[1] - 1) * jump + 1]);
+  const whole = glass.zoom === 1;
+  const from = whole ? Math.min(0, ...rims.map(([low]) => low)) : glass.left;
+  const to = whole ? Math.max(photoWidth, ...rims.map(([, high]) => high)) : glass.left + photoWidth / glass.zoom;
   const scale = (width - left - right) / (to - from);
+  const x = (pixel) => left + (pixel - from) * scale;
 
   let top = TITLE;
   const rows = [];
@@ -32,17 +45,17 @@ export function layout(width, { stack, layers, inputSize: [photoHeight, photoWid
     top += pitch + (i > 0 && stack[i - 1].kind !== "conv" ? STAGE : 0);
   }
   const strip = { top: top + 2, bar: 12 };
-  // the zeros that the first layer puts around the photograph, where they are many enough to be drawn
-  const margin = layers[0]?.pad > 8 ? layers[0].pad * scale : 0;
+  const margin = hasMargin(layers) ? layers[0].pad * scale : 0;
   const photoTop = strip.top + strip.bar + RIM + margin;
-  const [roomTop, roomBottom] = [strip.top + strip.bar + 2, photoTop + photoHeight * scale + margin + RIM];
+  const photo = [x(glass.left), photoTop, (photoWidth / glass.zoom) * scale, (photoHeight / glass.zoom) * scale];
+  const roomTop = strip.top + strip.bar + 2;
+  const height = photoTop + photo[3] + margin + RIM;
   return {
-    width, height: roomBottom, roomy, names, left, right, pitch, scale, rows, strip, margin,
-    x: (pixel) => left + (pixel - from) * scale,
-    y: (pixel) => photoTop + pixel * scale,
-    room: [left - 1, roomTop, width - left - right + 2, roomBottom - roomTop],
+    width, height, roomy, names, left, right, pitch, scale, rows, strip, margin, glass, photo, x,
+    y: (pixel) => photoTop + (pixel - glass.top) * scale,
+    room: [left - 1, roomTop, width - left - right + 2, height - roomTop],
     pixelAt: (px) => (px - left) / scale + from,
-    lineAt: (py) => (py - photoTop) / scale,
+    lineAt: (py) => (py - photoTop) / scale + glass.top,
     /** The layer whose row is under a height; -1 for the input and the photograph. */
     rowAt: (py) => (py >= strip.top - 2 ? -1 : Math.max(0, rows.findIndex((row) => py >= row.top - 3))),
   };
@@ -51,70 +64,107 @@ export function layout(width, { stack, layers, inputSize: [photoHeight, photoWid
 /** A layer's settings in few letters. */
 const brief = ({ kernel, stride = 1, dilation = 1 }) => `${kernel}×${kernel}${stride > 1 ? ` ÷${stride}` : ""}${dilation > 1 ? ` r${dilation}` : ""}`;
 
-function write(context, text, x, y, align, colour) {
+/**
+ * Text, bold by a thin stroke: setting a font on a canvas of the page makes the browser restyle the page, in the middle of
+ * a drag. So a context gets its font once, in `prepare`.
+ */
+function write(context, text, x, y, align, colour, bold = false) {
   context.textAlign = align;
   context.fillStyle = colour;
   context.fillText(text, x, y);
+  if (!bold) return;
+  context.strokeStyle = colour;
+  context.lineWidth = 0.6;
+  context.strokeText(text, x, y);
 }
 
-/** The units of one layer, each with a shade from 0 (not drawn) to SHADES. Neighbours too thin to tell apart share a rectangle. */
-function units(context, { x, scale }, { start, jump, size }, { top, bar }, shade) {
-  const step = jump * scale;
-  const gap = step >= 5 ? 1 : 0;
-  for (let unit = 0; unit < size[1]; ) {
-    const now = shade(unit);
-    let end = unit + 1;
-    if (!gap) while (end < size[1] && shade(end) === now) end++;
-    if (now > 0) {
-      context.globalAlpha = now / SHADES;
-      context.fillRect(x(start + (unit - 0.5) * jump + 0.5), top, Math.max(1, (end - unit) * step - gap), bar);
-    }
-    unit = end;
-  }
-  context.globalAlpha = 1;
-}
-
-/** What stays while the reader moves about one stack: names, all units in a quiet tone, the margin. */
-export function drawStill(context, place, { stack, layers, inputSize: [photoHeight, photoWidth] }, colour, font) {
-  const { x, y, rows, strip, width, left, right, names, roomy, margin, scale } = place;
-  const quiet = colour("quiet");
-  context.font = font;
+/** Sets what stays the same in a context; resizing a canvas forgets it. */
+export function prepare(context, font) {
+  if (context.textBaseline === "middle") return;
   context.textBaseline = "middle";
-  write(context, "layer", 0, TITLE / 2 - 1, "left", quiet);
-  if (roomy) write(context, "kernel", names, TITLE / 2 - 1, "left", quiet);
-  write(context, roomy ? "units, each over the pixels it looks at" : "units", left + (width - left - right) / 2, TITLE / 2 - 1, "center", quiet);
-  write(context, "field", width, TITLE / 2 - 1, "right", quiet);
+  context.direction = "ltr";
+  context.font = font;
+}
+
+function within(context, box, draw) {
+  context.save();
+  context.beginPath();
+  context.rect(...box);
+  context.clip();
+  draw();
+  context.restore();
+}
+
+/** The units of one layer in view, each with a shade from 0 (not drawn) to SHADES. Neighbours too thin to tell apart share a rectangle. */
+function units(context, place, { start, jump, size }, { top, bar }, shade, spaced = true) {
+  const { x, scale, left, right, width, pixelAt } = place;
+  const step = jump * scale;
+  const gap = spaced && step >= 5 ? 1 : 0;
+  const at = (px) => (pixelAt(px) - 0.5 - start) / jump + 0.5;
+  const last = Math.min(size[1], Math.ceil(at(width - right)));
+  within(context, [left, top, width - left - right, bar], () => {
+    for (let unit = Math.max(0, Math.floor(at(left))); unit < last; ) {
+      const now = shade(unit);
+      let end = unit + 1;
+      if (!gap) while (end < last && shade(end) === now) end++;
+      if (now > 0) {
+        context.globalAlpha = now / SHADES;
+        context.fillRect(x(start + (unit - 0.5) * jump + 0.5), top, Math.max(1, (end - unit) * step - gap), bar);
+      }
+      unit = end;
+    }
+  });
+}
+
+/** What stays while the reader moves about one stack: names, all units in a quiet tone, the margin, and where we are. */
+export function drawStill(context, place, { stack, layers, photo }, colour, font) {
+  const { rows, strip, width, left, right, names, roomy, margin, photo: box, glass } = place;
+  const quiet = colour("quiet");
+  prepare(context, font);
+  const head = (text, at, align) => write(context, text, at, TITLE / 2 - 1, align, quiet);
+  head("layer", 0, "left");
+  if (roomy) head("kernel", names, "left");
+  head(roomy ? "units, each over the pixels it looks at" : "units", left + (width - left - right) / 2, "center");
+  head("field", width, "right");
   stack.forEach((layer, i) => {
     const { top, bar } = rows[i];
     const known = layers[i];
     const ink = known ? quiet : colour("error-ink");
     write(context, layer.name, 0, top + bar / 2, "left", ink);
     if (roomy) write(context, brief(layer), names, top + bar / 2, "left", ink);
-    write(context, known ? String(known.field) : "✕", width, top + bar / 2, "right", ink);
-    if (known) {
-      context.fillStyle = colour("line");
-      units(context, place, known, rows[i], () => (layer.kind === "conv" ? SHADES * 0.6 : SHADES));
-    } else {
-      hatch(context, left, top, width - left - right, bar, colour("error"), 5);
-    }
+    write(context, known ? String(known.field) : i === layers.length ? "✕" : "?", width, top + bar / 2, "right", ink);
+    context.fillStyle = colour("line");
+    if (known) units(context, place, known, rows[i], () => (layer.kind === "conv" ? SHADES * 0.6 : SHADES));
+    else if (i === layers.length) hatch(context, left, top, width - left - right, bar, colour("error"), 5);
   });
   write(context, "input", 0, strip.top + strip.bar / 2, "left", quiet);
   write(context, "1", width, strip.top + strip.bar / 2, "right", quiet);
   if (margin) {
-    const frame = [x(0) - margin, y(0) - margin, photoWidth * scale + 2 * margin, photoHeight * scale + 2 * margin];
+    const frame = [box[0] - margin, box[1] - margin, box[2] + 2 * margin, box[3] + 2 * margin];
     hatch(context, ...frame, colour("line"), 6);
     context.strokeStyle = colour("line");
     context.strokeRect(...frame);
   }
+  if (glass.zoom > 1) {
+    const small = Math.min(left - 12, 96);
+    const ratio = small / photo.width;
+    const top = place.height - RIM - photo.height * ratio;
+    context.globalAlpha = 0.6;
+    context.drawImage(photo.bitmap, 0, top, small, photo.height * ratio);
+    context.globalAlpha = 1;
+    context.lineWidth = 1.5;
+    context.strokeStyle = colour("ink");
+    context.strokeRect(glass.left * ratio, top + glass.top * ratio, small / glass.zoom, (photo.height * ratio) / glass.zoom);
+    write(context, `${glass.zoom}× zoom`, 0, top - 8, "left", quiet);
+  }
 }
 
-/** What follows the chosen unit: its cone, the input's row, the photograph. */
+/** What follows the chosen unit: its cone, the input's row, its fields on the photograph. */
 export function drawChosen(context, place, scene, colour, font) {
-  const { layers, index, unit, counts, view, photo, composed, inputSize: [photoHeight, photoWidth] } = scene;
-  const { x, y, scale, rows, strip, width, names, roomy } = place;
+  const { stack, layers, index, wanted, unit, counts, view } = scene;
+  const { x, scale, rows, width, names, roomy } = place;
   const layer = layers[index];
-  context.textBaseline = "middle";
-
+  prepare(context, font);
   if (layer) {
     context.fillStyle = colour("kernel");
     for (let i = 0; i < index; i++) {
@@ -130,117 +180,98 @@ export function drawChosen(context, place, scene, colour, font) {
     context.fillStyle = colour("tint");
     context.fillRect(0, top - 3, names + (roomy ? 56 : 0), bar + 6);
     context.fillRect(width - place.right + 4, top - 3, place.right - 4, bar + 6);
-    context.font = `bold ${font}`;
-    write(context, layer.name, 0, top + bar / 2, "left", colour("ink"));
-    if (roomy) write(context, brief(scene.stack[index]), names, top + bar / 2, "left", colour("ink"));
-    write(context, String(layer.field), width, top + bar / 2, "right", colour("ink"));
-    const centre = x(layer.start + unit.x * layer.jump + 0.5);
-    const wide = Math.max(5, layer.jump * scale - 1);
+    write(context, layer.name, 0, top + bar / 2, "left", colour("ink"), true);
+    if (roomy) write(context, brief(stack[index]), names, top + bar / 2, "left", colour("ink"), true);
+    write(context, String(layer.field), width, top + bar / 2, "right", colour("ink"), true);
+    const middle = x(layer.start + unit.x * layer.jump + 0.5);
+    const half = Math.max(2.5, (layer.jump * scale - 1) / 2);
+    const [low, high] = [Math.max(middle - half, place.left - 2), Math.min(middle + half, width - place.right + 2)];
     context.fillStyle = colour("output");
-    context.fillRect(centre - wide / 2, top - 1, wide, bar + 2);
+    context.fillRect(low, top - 1, high - low, bar + 2);
     context.strokeStyle = colour("ink");
     context.lineWidth = 1.5;
-    context.strokeRect(centre - wide / 2 - 1, top - 2, wide + 2, bar + 4);
+    context.strokeRect(low - 1, top - 2, high - low + 2, bar + 4);
   }
-  drawStrip(context, place, scene, colour, font);
-  context.imageSmoothingEnabled = true;
-  context.drawImage(composed, x(0), y(0), photoWidth * scale, photoHeight * scale);
-  if (layer) drawField(context, place, scene, colour, font);
-  return photo;
+  if (wanted > index) {
+    context.strokeStyle = colour("error");
+    context.lineWidth = 1.5;
+    context.strokeRect(place.left - 1, rows[wanted].top - 1, width - place.left - place.right + 2, rows[wanted].bar + 2);
+  }
+  drawStrip(context, place, scene, colour);
+  if (layer) drawField(context, place, scene, colour);
 }
 
 /** The photograph's own row that the chosen unit stands on, with the pixels it sees underlined. */
-function drawStrip(context, place, { layers, index, unit, counts, photo, inputSize: [photoHeight, photoWidth] }, colour, font) {
-  const { x, y, scale, strip, names } = place;
-  const layer = layers[index];
-  const row = layer ? Math.round(layer.start + unit.y * layer.jump) : photoHeight >> 1;
+function drawStrip(context, place, { layers, index, centre, counts, photo, inputSize: [photoHeight, photoWidth] }, colour) {
+  const { strip, glass, y, photo: box } = place;
+  const row = centre ? Math.round(centre.y) : photoHeight >> 1;
   const inside = row >= 0 && row < photoHeight;
-  if (inside) {
-    context.imageSmoothingEnabled = false;
-    context.drawImage(photo.bitmap, 0, row, photoWidth, 1, x(0), strip.top, photoWidth * scale, strip.bar);
-  } else hatch(context, x(0), strip.top, photoWidth * scale, strip.bar, colour("unseen"), 5);
-  if (!layer) return;
+  context.imageSmoothingEnabled = false;
+  if (inside) context.drawImage(photo.bitmap, glass.left, row, photoWidth / glass.zoom, 1, box[0], strip.top, box[2], strip.bar);
+  else hatch(context, box[0], strip.top, box[2], strip.bar, colour("unseen"), 5);
+  if (!layers[index]) return;
   const pixels = { start: 0, jump: 1, size: [1, photoWidth] };
   const level = counts.x[0];
   context.fillStyle = colour("paper");
-  units(context, place, pixels, strip, (u) => (level[u] > 0 ? 0 : SHADES * 0.72));
+  units(context, place, pixels, strip, (u) => (level[u] > 0 ? 0 : SHADES * 0.72), false);
   context.fillStyle = colour("input");
-  units(context, place, pixels, { top: strip.top + strip.bar - 1, bar: 3 }, (u) => (level[u] > 0 ? SHADES : 0));
-  context.font = font;
-  if (inside) write(context, `row ${row} ▸`, x(0) - 4 - place.margin > names - 6 ? names - 8 : x(0) - 4, y(row + 0.5), "right", colour("quiet"));
+  units(context, place, pixels, { top: strip.top + strip.bar - 1, bar: 3 }, (u) => (level[u] > 0 ? SHADES : 0), false);
+  if (inside) write(context, `row ${row} ▸`, box[0] - place.margin - 6, y(row + 0.5), "right", colour("quiet"));
 }
 
-function drawField(context, place, scene, colour, font) {
-  const { view, counts, box: [top, left, bottom, right], inputSize: [photoHeight, photoWidth], layers, index, unit } = scene;
-  const { x, y, scale, strip, room } = place;
-  const photo = [x(0), y(0), photoWidth * scale, photoHeight * scale];
-  const outline = [x(left), y(top), (right - left) * scale, (bottom - top) * scale];
-
-  context.save();
-  context.beginPath();
-  context.rect(...room);
-  context.clip();
-  if (view !== "effective") {
-    // from the seen pixels of the row down to the box
-    context.strokeStyle = colour("input");
-    context.lineWidth = 1;
-    context.setLineDash([2, 2]);
-    context.beginPath();
-    for (const edge of [left, right]) {
-      context.moveTo(x(edge), strip.top + strip.bar);
-      context.lineTo(x(edge), Math.max(y(top), y(0)));
+function drawField(context, place, scene, colour) {
+  const { view, counts, centre, box: [top, left, bottom, right], inputSize: [photoHeight, photoWidth] } = scene;
+  const { x, y, scale, strip, room, photo } = place;
+  // the line runs around the field, so that the one around the effective field has room inside
+  const outline = [x(left) - 1.5, y(top) - 1.5, (right - left) * scale + 3, (bottom - top) * scale + 3];
+  within(context, room, () => {
+    if (view !== "effective") {
+      // from the seen pixels of the row down to the box
+      stroke(context, colour("input"), 1, [2, 2], () => {
+        for (const edge of [left, right]) {
+          context.moveTo(x(edge), strip.top + strip.bar);
+          context.lineTo(x(edge), Math.max(y(top), photo[1]));
+        }
+      });
+      stroke(context, colour("input"), 1.5, [5, 4], () => context.rect(...outline));
     }
-    context.stroke();
-    frame(context, outline, colour("input"), [5, 4]);
-  }
-  context.beginPath();
-  context.rect(...photo);
-  context.clip();
-  context.setLineDash([]);
-  if (view !== "effective") frame(context, outline, colour("input"), [], 2.5);
-  if (view !== "theoretical") {
-    const path = effectiveOutline(counts, x, y);
-    for (const [line, paint, dash] of [[3.5, "rgb(255 255 255 / 0.85)", []], [2, colour("prediction"), [6, 3]]]) {
-      context.setLineDash(dash);
-      context.lineWidth = line;
-      context.strokeStyle = paint;
-      context.stroke(path);
-    }
-    context.setLineDash([]);
-  }
-  context.restore();
-
-  const layer = layers[index];
-  const [cx, cy] = [x(layer.start + unit.x * layer.jump + 0.5), y(layer.start + unit.y * layer.jump + 0.5)];
+    within(context, photo, () => {
+      if (view !== "theoretical") {
+        const path = effectiveOutline(counts, centre, place);
+        stroke(context, "rgb(255 255 255 / 0.9)", 4, [], null, path);
+        stroke(context, colour("prediction"), 2.5, [8, 4], null, path);
+      }
+      if (view !== "effective") {
+        stroke(context, "rgb(255 255 255 / 0.8)", 5, [], () => context.rect(...outline));
+        stroke(context, colour("input"), 3, [], () => context.rect(...outline));
+      }
+    });
+  });
+  const [cx, cy] = [x(centre.x + 0.5), y(centre.y + 0.5)];
   context.fillStyle = "#fff";
   context.fillRect(cx - 4.5, cy - 4.5, 9, 9);
   context.fillStyle = colour("output");
   context.fillRect(cx - 3, cy - 3, 6, 6);
-
   if (view === "effective") return;
   // how far the field goes on where there is no room to draw it
-  context.font = font;
-  const [roomLeft, roomTop, roomWidth, roomHeight] = room;
-  const middle = { x: (Math.max(outline[0], photo[0]) + Math.min(outline[0] + outline[2], photo[0] + photo[2])) / 2 };
-  middle.y = (Math.max(outline[1], photo[1]) + Math.min(outline[1] + outline[3], photo[1] + photo[3])) / 2;
   const [photoRight, photoBottom] = [photo[0] + photo[2], photo[1] + photo[3]];
-  if (outline[1] < roomTop) chip(context, `↑ ${-top} px more`, middle.x, photo[1] + 11, colour);
-  if (outline[1] + outline[3] > roomTop + roomHeight) chip(context, `↓ ${bottom - photoHeight} px more`, middle.x, photoBottom - 11, colour);
-  if (outline[0] < roomLeft) chip(context, `← ${-left} px`, photo[0] + 30, middle.y, colour);
-  if (outline[0] + outline[2] > roomLeft + roomWidth) chip(context, `${right - photoWidth} px →`, photoRight - 30, middle.y, colour);
+  const middleX = (Math.max(outline[0], photo[0]) + Math.min(outline[0] + outline[2], photoRight)) / 2;
+  const middleY = (Math.max(outline[1], photo[1]) + Math.min(outline[1] + outline[3], photoBottom)) / 2;
+  if (top < 0 && outline[1] < room[1]) chip(context, `↑ ${-top} px more`, middleX, photo[1] + 11, colour);
+  if (bottom > photoHeight && outline[1] + outline[3] > room[1] + room[3]) chip(context, `↓ ${bottom - photoHeight} px more`, middleX, photoBottom - 11, colour);
+  if (left < 0 && outline[0] < room[0]) chip(context, `← ${-left} px`, photo[0] + 30, middleY, colour);
+  if (right > photoWidth && outline[0] + outline[2] > room[0] + room[2]) chip(context, `${right - photoWidth} px →`, photoRight - 30, middleY, colour);
 }
 
-function frame(context, [left, top, width, height], paint, dash, line = 1.5) {
-  context.setLineDash([]);
-  if (line > 2) {
-    context.lineWidth = line + 2;
-    context.strokeStyle = "rgb(255 255 255 / 0.8)";
-    context.strokeRect(left, top, width, height);
-  }
+function stroke(context, paint, line, dash, trace, path) {
   context.setLineDash(dash);
   context.lineWidth = line;
   context.strokeStyle = paint;
-  context.strokeRect(left, top, width, height);
+  if (path) return context.stroke(path);
+  context.beginPath();
+  trace();
+  context.stroke();
+  context.setLineDash([]);
 }
 
 function chip(context, text, x, y, colour) {
@@ -253,76 +284,93 @@ function chip(context, text, x, y, colour) {
 }
 
 /** The line around the effective field, holes of dilation passed over: where sqrt(counts_y counts_x) falls below the threshold. */
-function effectiveOutline(counts, x, y) {
+function effectiveOutline(counts, centre, { x, y, scale }) {
   const [across, down] = [envelope(counts.x[0]), envelope(counts.y[0])];
+  const level = centreLevel(counts.y[0], counts.x[0], centre) * THRESHOLD * THRESHOLD;
+  const top = down.indexOf(peak(down));
   const path = new Path2D();
   const back = [];
-  for (let i = 0, j = 0; i < across.length; i++) {
-    const least = (THRESHOLD * THRESHOLD) / across[i];
-    const first = down.findIndex((share) => share > least);
-    if (first < 0) continue;
-    const last = down.findLastIndex((share) => share > least);
-    for (const edge of [x(i), x(i + 1)]) {
-      if (j++) path.lineTo(edge, y(first));
-      else path.moveTo(edge, y(first));
-      back.push([edge, y(last + 1)]);
-    }
+  const corner = (at, upper, lower) => {
+    if (back.length) path.lineTo(at, upper);
+    else path.moveTo(at, upper);
+    back.push([at, lower]);
+  };
+  let [first, last, end] = [top, top, -1];
+  for (let i = 0; i < across.length; i++) {
+    const least = level / across[i];
+    if (!(down[top] > least)) continue;
+    // both ends move little from column to column
+    while (first > 0 && down[first - 1] > least) first--;
+    while (down[first] <= least) first++;
+    while (last < down.length - 1 && down[last + 1] > least) last++;
+    while (down[last] <= least) last--;
+    // corner by corner where pixels are large, otherwise through their middles, which reads as a curve
+    if (end < 0 || scale > 4) corner(x(i), y(first), y(last + 1));
+    corner(x(i + (scale > 4 ? 1 : 0.5)), y(first), y(last + 1));
+    end = i + 1;
   }
+  if (end > 0) corner(x(end), y(first), y(last + 1));
   for (const point of back.reverse()) path.lineTo(...point);
   path.closePath();
   return path;
 }
 
-/** Counts as shares of their peak, raised so that they only fall away from it. */
+/** Counts raised so that they only fall away from their peak. */
 function envelope(counts) {
-  const top = peak(counts) || 1;
-  const shares = counts.map((count) => count / top);
-  const middle = shares.indexOf(1);
-  for (let i = 1; i < middle; i++) shares[i] = Math.max(shares[i], shares[i - 1]);
-  for (let i = shares.length - 2; i > middle; i--) shares[i] = Math.max(shares[i], shares[i + 1]);
-  return shares;
+  const raised = Float64Array.from(counts);
+  const middle = raised.indexOf(peak(raised));
+  for (let i = 1; i < middle; i++) raised[i] = Math.max(raised[i], raised[i - 1]);
+  for (let i = raised.length - 2; i > middle; i--) raised[i] = Math.max(raised[i], raised[i + 1]);
+  return raised;
 }
 
 /**
  * The photograph as the unit sees it, into the words of an ImageData: grey where it does not see, in colour where it does,
- * purple as strongly as it is moved (`measured`, a map of its own, or the theory's sqrt of the ways).
+ * purple as strongly as it is moved (`measured`, a map of its own in bytes, or the theory's root of the ways).
  */
-export function compose(words, { counts, view, photo, inputSize: [height, width], measured }, [red, green, blue]) {
-  words.set(view === "effective" || !counts ? photo.colour : photo.grey);
+export function compose(words, { counts, view, photo, measured }, [red, green, blue]) {
+  const { width, height } = photo;
+  words.set(view === "effective" ? photo.pale : photo.grey);
   if (!counts) return;
-  const [across, down] = [counts.x[0], counts.y[0]];
-  const scaled = (list) => {
-    const top = Math.sqrt(peak(list)) || 1;
-    return Float64Array.from(list, (count) => Math.sqrt(count) / top);
+  const roots = (list) => {
+    const top = peak(list) || 1;
+    return list.map((count) => Math.sqrt(count / top));
   };
-  const [columns, rows] = [scaled(across), scaled(down)];
-  const strength = view === "theoretical" ? 0 : 0.85;
+  const [columns, rows] = [roots(counts.x[0]), roots(counts.y[0])];
+  const [ground, strength] = view === "theoretical" ? [photo.colour, 0] : [photo.pale, 0.8];
+  const [first, last] = [columns.findIndex((root) => root > 0), columns.findLastIndex((root) => root > 0)];
+  const magenta = (blue << 16) | red;
   for (let j = 0; j < height; j++) {
     if (rows[j] === 0) continue;
-    for (let i = 0, at = j * width; i < width; i++, at++) {
+    const full = 256 * strength * rows[j];
+    for (let i = first, at = j * width + first; i <= last; i++, at++) {
       if (columns[i] === 0) continue;
-      const word = photo.colour[at];
-      const share = strength * (measured ? measured[at] : rows[j] * columns[i]);
-      const [r, g, b] = [word & 255, (word >> 8) & 255, (word >> 16) & 255];
-      words[at] = 0xff000000 | ((b + (blue - b) * share) << 16) | ((g + (green - g) * share) << 8) | (r + (red - r) * share);
+      const word = ground[at];
+      // shares of 256; red and blue go together in one multiplication, with 8 free bits above each
+      const share = (measured ? strength * measured[at] : full * columns[i]) | 0;
+      const rest = 256 - share;
+      words[at] = 0xff000000 | ((((word & 0xff00ff) * rest + magenta * share) >>> 8) & 0xff00ff) | ((((word & 0xff00) * rest + (green << 8) * share) >>> 8) & 0xff00);
     }
   }
 }
 
-/** The photograph's pixels as words, in colour and as grey as the unseen is. */
+/** The photograph's pixels as words: in colour, and pale to make room for the heat's colour. */
 export async function readPhoto(bytes, type) {
   const bitmap = await createImageBitmap(new Blob([bytes], { type }));
   const { width, height } = bitmap;
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0);
-  return { bitmap, width, height, colour: new Uint32Array(context.getImageData(0, 0, width, height).data.buffer), grey: null };
+  const colour = new Uint32Array(context.getImageData(0, 0, width, height).data.buffer);
+  return { bitmap, width, height, colour, pale: greyed(colour, 0.6, (luma) => luma), grey: null };
 }
 
-/** Grey and faded towards the paper. */
-export function fade(colour, dark) {
+/** As grey as the unseen is: faded towards the paper. */
+export const unseen = (colour, dark) => greyed(colour, 1, (luma) => 0.45 * luma + 0.55 * (dark ? 45 : 205));
+
+function greyed(colour, share, tone) {
   return Uint32Array.from(colour, (word) => {
-    const luma = 0.299 * (word & 255) + 0.587 * ((word >> 8) & 255) + 0.114 * ((word >> 16) & 255);
-    const shade = Math.round(0.45 * luma + 0.55 * (dark ? 45 : 205));
-    return 0xff000000 | (shade << 16) | (shade << 8) | shade;
+    const [r, g, b] = [word & 255, (word >> 8) & 255, (word >> 16) & 255];
+    const shade = tone(0.299 * r + 0.587 * g + 0.114 * b);
+    return 0xff000000 | ((b + (shade - b) * share) << 16) | ((g + (shade - g) * share) << 8) | (r + (shade - r) * share);
   });
 }
