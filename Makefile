@@ -21,6 +21,20 @@ NBVAL := pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120
 
 heading = @printf '\n=== %s ===\n' $(1)
 
+# Sets the shell's $python. A Python that calls itself 3.12 may be a shim with nothing behind it, so each is asked. The
+# versions that the project is tested with come first; a newer python3 is tried when there is no other.
+define find-python
+python="$(PYTHON)"; \
+for candidate in python3 python3.13 python3.12 python3.11; do \
+  if [ -z "$$python" ] && "$$candidate" -c \
+    'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then python="$$candidate"; fi; \
+done; \
+if [ -z "$$python" ] && python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=python3; fi; \
+if [ -z "$$python" ]; then \
+  echo "No Python from 3.11 on was found. Install one, or name one: make PYTHON=/path/to/python3.11" >&2; exit 1; \
+fi
+endef
+
 .PHONY: book serve test lint pytest unit js notebooks site widgets refresh bench repository constraints colab clean help
 
 book: $(READY) ## execute the chapters and build the book into _build/html (the default)
@@ -77,8 +91,8 @@ constraints: $(READY) ## pin what requirements.txt brings along, in constraints.
 	@$(RUN) pip install --quiet --disable-pip-version-check uv
 	@$(RUN) tools.constraints $(if $(UPGRADE),--upgrade)
 
-colab: $(READY) ## the chapters and tests with Colab's versions, where there is a Python 3.13
-	@$(RUN) tools.colab
+colab: ## the chapters and tests with Colab's versions, where there is a Python 3.13
+	@$(find-python); "$$python" -m tools.colab
 
 clean: ## remove what was built; the environments stay
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis book/.ipynb_checkpoints
@@ -87,21 +101,8 @@ clean: ## remove what was built; the environments stay
 help: ## this list
 	@grep -E '^[a-z][a-z ]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z ]+):[^#]*## /\1\t/' | expand -t 16
 
-# A Python that calls itself 3.12 may be a shim with nothing behind it, so each is asked.
 $(READY): requirements.txt constraints.txt pyproject.toml
-	@python="$(PYTHON)"; \
-	if [ -z "$$python" ]; then \
-	  for candidate in python3 python3.13 python3.12 python3.11; do \
-	    if "$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then \
-	      python="$$candidate"; break; \
-	    fi; \
-	  done; \
-	fi; \
-	if [ -z "$$python" ] && python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=python3; fi; \
-	if [ -z "$$python" ]; then \
-	  echo "No Python from 3.11 on was found. Install one, or name one: make PYTHON=/path/to/python3.11" >&2; exit 1; \
-	fi; \
-	"$$python" -m tools.environment
+	@$(find-python); "$$python" -m tools.environment
 	@touch $@
 
 $(MODULES): $(READY) package.json package-lock.json

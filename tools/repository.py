@@ -16,7 +16,7 @@ COLAB = "https://colab.research.google.com/github"
 
 # The first code cell of every chapter.
 SETUP_CELL = """\
-# In Colab this installs seglib; elsewhere it is there already. Nothing else is installed or upgraded.
+# In Colab this installs seglib and nothing else; elsewhere seglib is there already.
 import importlib.util
 
 if importlib.util.find_spec("seglib") is None:

@@ -102,12 +102,15 @@ def receptive_field(
 
     The forward pass is traced on tensors without memory, so that nothing is computed and the model is left as it is.
     The field is that of an infinitely large image: it does not shrink at the border, and padding of any mode counts as
-    if the image went on. It is the union over all channels. In training mode, batch normalisation makes it infinite.
+    if the image went on. It is the union over all channels, and every operation counts as mixing them (a slice of the
+    channels of a concatenation is told apart, `unfold` undone by `fold` is not). In training mode, batch normalisation
+    makes it infinite.
 
     Args:
         model: any module that takes one image N C H W and returns one tensor.
         input_size: (channels, height, width). It matters where the network asks for sizes (adaptive pooling,
-            `interpolate` to a given size), and it has to be large enough to be run.
+            `interpolate` to a given size), and it has to be large enough to be run. Where branches of different
+            strides are joined after such a resizing, all units differ, and `sizes` are those of the units there are.
         layer: dotted name of a module as in `model.named_modules()`, its last call if it is called more than once;
             None for the output.
 

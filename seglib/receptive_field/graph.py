@@ -5,8 +5,9 @@ no axis, the rows of the image are axis 0, its columns axis 1. A flattened map i
 partition splits the rows into a coarse atom (which window) and a fine one (which row of it). Reshaping and permuting
 only rearrange atoms. Edges lead to the values that an operation read, with one index map per axis.
 
-Channels are not told apart: a unit is a position, and its field the union over the channels there. Only a slice of the
-channels of a concatenation is followed to the parts that it takes.
+Channels are not told apart: a unit is a position, its field the union over the channels there, and every operation is
+taken to mix them as a convolution does. Only a slice of the channels of a concatenation is followed to the parts that
+it takes. So pixels that are moved into channels and straight back (unfold and fold) seem to have met.
 """
 
 from dataclasses import dataclass, replace
@@ -195,7 +196,7 @@ def axes_of(dim: Dim) -> set[int]:
 
 
 def derive(value: Value, cause: str, dims: tuple[Dim, ...], maps: Maps = SAME, kernel: Kernel | None = None) -> Value:
-    """The value read from one other by index maps; rearranging alone keeps kernel and parts of nothing."""
+    """The value read from one other by index maps."""
     return Value(dims, ((value, maps),), cause=cause, kernel=kernel)
 
 

@@ -3,6 +3,7 @@
 Each function takes a `Call` and returns the `Value` of the result.
 """
 
+from dataclasses import replace
 from fractions import Fraction
 from math import prod
 from typing import Any
@@ -11,6 +12,7 @@ from seglib.receptive_field import reshapes
 from seglib.receptive_field.call import Call
 from seglib.receptive_field.graph import (
     AXES,
+    SAME,
     Atom,
     Dim,
     Kernel,
@@ -33,19 +35,27 @@ from seglib.receptive_field.index_maps import (
 )
 
 
-def _act(call: Call, value: Value, spatial: dict[int, IndexMap], kernel: Kernel | None = None, mixed=()) -> Value:
+def _act(
+    call: Call,
+    value: Value,
+    spatial: dict[int, IndexMap],
+    kernel: Kernel | None = None,
+    mixed: tuple[int, ...] = (),
+    shape: tuple[int, ...] | None = None,
+) -> Value:
     """Apply index maps along some dimensions, counted from the end; `mixed` ones are channels that are summed."""
+    shape = shape or call.shape
     value = read_all(settle(value, call.cause), list(mixed), call.cause)
     maps: list[IndexMap] = [IDENTITY, IDENTITY]
     dims: list[Dim] = list(value.dims)
     for d in mixed:
-        dims[d] = channels(call.shape[d])
+        dims[d] = channels(shape[d])
     for d, index_map in spatial.items():
         axis = reshapes.only_axis(call, value, d)
         if axis is None:
-            dims[d] = channels(call.shape[d])
+            dims[d] = channels(shape[d])
         else:
-            dims[d] = (Atom(axis, call.shape[d]),)
+            dims[d] = (Atom(axis, shape[d]),)
             maps[axis] = index_map
     return derive(value, call.cause, tuple(dims), tuple(maps), kernel)
 
@@ -84,7 +94,7 @@ def kernel_maps(kernel: Kernel) -> dict[int, IndexMap]:
     }
 
 
-def pooling(call: Call) -> Value:
+def pooling(call: Call) -> Value | tuple[Value, Value]:
     """Maximum and average pooling; the indices of the maxima depend on the same pixels as the maxima."""
     n = int(call.op.removesuffix("_with_indices")[-2])
     size = _each(call["kernel_size"], n)
@@ -94,7 +104,7 @@ def pooling(call: Call) -> Value:
     return (pooled, pooled) if len(call.shapes) == 2 else pooled
 
 
-def adaptive_pooling(call: Call) -> Value:
+def adaptive_pooling(call: Call) -> Value | tuple[Value, Value]:
     """Pooling to a given size; to one row or column it sees them all."""
     value = call.value("self") if "self" in call.arguments else call.value("input")
     value = settle(value, call.cause)
@@ -113,59 +123,49 @@ def unpooling(call: Call) -> Value:
 
 def scatter(call: Call) -> Value:
     """Unpooling written as a scatter of flattened maps into zeros; any other scatter is refused."""
-    indices, source = call.value("index"), call.value("src")
-    flat = [value.dims[-1] for value in (indices, source) if value]
+    source, indices = call.value("src"), call.value("index")
     if (
-        len(flat) < 2
+        source is None
+        or indices is None
         or "reduce" in call.arguments
         or call.value("self") is not None
         or call["dim"] % len(call.shape) != len(call.shape) - 1
-        or [[atom.axis for atom in dim] for dim in flat] != [[0, 1], [0, 1]]
+        or any([atom.axis for atom in value.dims[-1]] != [0, 1] for value in (source, indices))
     ):
-        raise call.refuse("only unpooling, flattened maps scattered into zeros at the indices of a pooling, is")
-    unflat = [
-        derive(value, call.cause, (*value.dims[:-1], value.dims[-1][:1], value.dims[-1][1:]))
+        raise call.refuse("it is no unpooling of flattened maps into zeros at the indices of a pooling")
+    source, indices = (
+        derive(value, call.cause, (*value.dims[:-1], *((atom,) for atom in value.dims[-1])))
         for value in (source, indices)
-    ]
-    pooling_input = _pooling_of(indices)
-    size = tuple(pooling_input.length(axis) for axis in AXES) if pooling_input else (0, 0)
-    value = _unpool(call, *unflat, size)
+    )
+    size = _pooling_of(call, indices).edges[0][0].shape[-2:]
     if prod(size) != call.shape[-1]:
-        raise call.refuse(f"its map has {call.shape[-1]} pixels, the pooling that made its indices read {size}")
+        raise call.refuse(f"its map has {call.shape[-1]} pixels, but the pooling that made its indices read {size}")
+    value = _unpool(call, source, indices, size)
     return derive(value, call.cause, (*value.dims[:-2], value.dims[-2] + value.dims[-1]))
 
 
-def _pooling_of(indices: Value) -> Value | None:
-    """The value that the pooling behind some indices read; reshaping may lie in between."""
-    while indices.edges and not indices.kernel:
-        indices = indices.edges[0][0]
-    return indices.edges[0][0] if indices.edges else None
+def _pooling_of(call: Call, indices: Value) -> Value:
+    """The pooling that made some indices; only rearranging may lie in between."""
+    pooled = indices
+    while not pooled.kernel and len(pooled.edges) == 1 and pooled.edges[0][1] == SAME:
+        pooled = pooled.edges[0][0]
+    if not pooled.kernel:
+        raise call.refuse("its indices come from no pooling")
+    return pooled
 
 
 def _unpool(call: Call, value: Value | None, indices: Value | None, size: tuple[int, ...]) -> Value:
     if value is None or indices is None:
         raise call.refuse("its values or its indices do not depend on the image")
-    pooled = indices
-    while pooled.edges and not pooled.kernel and pooled.edges[0][1] == (IDENTITY, IDENTITY):
-        pooled = pooled.edges[0][0]
-    if not pooled.kernel:
-        raise call.refuse("its indices come from no pooling")
-    read = tuple(pooled.edges[0][0].shape[-2:])
+    pooled = _pooling_of(call, indices)
+    read = pooled.edges[0][0].shape[-2:]
     if read != tuple(size):
         raise call.refuse(
             f"its output is {tuple(size)}, but the pooling that made the indices read {read}; pass output_size"
         )
-    k = pooled.kernel
-    maps = kernel_maps(Kernel(k.size, k.stride, k.padding, k.dilation, transposed=True))
-    joined = join([value, indices], value.shape, call.cause)
-    dims = list(joined.dims)
-    by_axis: list[IndexMap] = [IDENTITY, IDENTITY]
-    for d in (-2, -1):
-        axis = reshapes.only_axis(call, joined, d)
-        dims[d] = channels(size[d]) if axis is None else (Atom(axis, size[d]),)
-        if axis is not None:
-            by_axis[axis] = maps[d]
-    return derive(joined, call.cause, tuple(dims), tuple(by_axis), Kernel(k.size, k.stride, k.padding, k.dilation))
+    maps = kernel_maps(replace(pooled.kernel, transposed=True))
+    joined = settle(join([value, indices], value.shape, call.cause), call.cause)
+    return _act(call, joined, maps, pooled.kernel, shape=(*joined.shape[:-2], *size))
 
 
 def interpolation(call: Call) -> Value:

@@ -112,9 +112,8 @@ class _Recorder(TorchDispatchMode):
 
     def record(self, func, arguments: dict[str, Any], results: list[Tensor]) -> None:
         start = next(creation_order)
-        call = Call(
-            name_of(func).rstrip("_"), self.where, arguments, tuple(tuple(r.shape) for r in results), self.look_up
-        )
+        shapes = tuple(tuple(result.shape) for result in results)
+        call = Call(name_of(func).rstrip("_"), self.where, arguments, shapes, self.look_up)
         rule = rule_for(func)
         if rule is None:
             raise call.refuse("there is no rule for it")

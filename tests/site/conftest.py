@@ -123,11 +123,16 @@ def tab(
         if message.type == "error":
             record.errors.append(f"{message.text} ({message.location.get('url', '')})")
 
+    def on_failure(request: Request) -> None:
+        # Without JavaScript the browser itself drops the scripts that the page announces.
+        if request.resource_type != "script" or options.get("java_script_enabled", True):
+            record.failed.append(f"{request.url} ({request.failure})")
+
     context.on("request", on_request)
     page = context.new_page()
     page.on("console", on_console)
     page.on("pageerror", lambda error: record.errors.append(str(error)))
-    page.on("requestfailed", lambda request: record.failed.append(request.url))
+    page.on("requestfailed", on_failure)
     page.on("response", lambda response: record.failed.append(response.url) if response.status >= 400 else None)
     try:
         yield page, record

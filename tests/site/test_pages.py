@@ -12,6 +12,7 @@ from playwright.sync_api import Page
 
 from tests.site.conftest import ALL_PAGES, PAGES, visit
 from tools import ROOT
+from tools.repository import address as repository_address
 
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -69,6 +70,22 @@ def test_links_inside_the_book_lead_somewhere(name, site):
         # A widget keeps its settings in the fragment: #dilation.rate=4
         if fragment and "=" not in fragment and file.suffix == ".html":
             assert parsed(file).find(id=unquote(fragment)), f"{name} links to {target}; there is no such place"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_colab_links_lead_to_the_chapters_notebook(name: str, server: str, page: Page) -> None:
+    visit(page, f"{server}/{name}")
+    button = page.locator(".dropdown-launch-buttons")
+    source = ROOT / name.replace(".html", ".ipynb")
+    assert button.count() == 1 or not source.exists()
+    if button.count():
+        assert button.is_visible() == source.exists(), "Colab opens notebooks only"
+    for link in page.locator('a[href^="https://colab.research.google.com/"]').evaluate_all(
+        "all => all.map(a => a.href)"
+    ):
+        path = link.split("/blob/main/")[1]
+        assert link.startswith(repository_address().colab)
+        assert (ROOT / path).is_file() or not button.is_visible()
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -211,7 +211,8 @@ async function render({ model, el }) {
     const cell = width / size;
     const [left, top] = [get("x") - (size - 1) / 2, get("y") - (size - 1) / 2];
     const at = (x, y) => [(x - left) * cell, (y - top) * cell];
-    hatch(context, 0, 0, width, width, frame.colour("line"), 8); // outside the photograph: zero padding
+    if (left < 0 || top < 0 || left + size > photo.width || top + size > photo.height)
+      hatch(context, 0, 0, width, width, frame.colour("unseen"), 8); // outside the photograph: zero padding
     context.imageSmoothingEnabled = false;
     const [x0, y0] = [Math.max(0, left), Math.max(0, top)];
     const [x1, y1] = [Math.min(photo.width, left + size), Math.min(photo.height, top + size)];
@@ -221,7 +222,7 @@ async function render({ model, el }) {
     const corner = at(touched[0].x, touched[0].y);
     context.fillStyle = "rgb(128 128 128 / 0.45)";
     context.fillRect(...corner, wide, wide);
-    hatch(context, ...corner, wide, wide, "rgb(255 255 255 / 0.55)", Math.max(4, cell / 2.5));
+    hatch(context, ...corner, wide, wide, "rgb(255 255 255 / 0.55)", Math.max(4, Math.min(9, cell / 2.5)));
     for (const tap of touched) {
       const [x, y] = at(tap.x, tap.y);
       const inner = Math.max(2, cell - 2);
@@ -296,15 +297,11 @@ async function render({ model, el }) {
 
   function drawCoverage(context, width) {
     if (!heatPicture) return;
-    context.fillStyle = frame.colour("tint");
-    context.fillRect(0, 0, width, width);
-    hatch(context, 0, 0, width, width, frame.colour("unseen"), 5);
     context.imageSmoothingEnabled = heatPicture.width > width;
     const field = heatPicture.width;
     // a small field keeps its pixels large but not monstrous, so that a longer stack is seen to be wider
     const side = width * Math.min(1, Math.max(field, 9) / Math.max(field, 23));
     const corner = (width - side) / 2;
-    context.clearRect(0, 0, width, width);
     context.fillStyle = frame.colour("tint");
     context.fillRect(corner, corner, side, side);
     hatch(context, corner, corner, side, side, frame.colour("unseen"), 5);

@@ -154,7 +154,7 @@ async function render({ model, el }) {
   // what does not follow the unit, and the photograph, lie on canvases of their own underneath: nothing is drawn twice
   const still = h("canvas", { class: "seg-under", "aria-hidden": "true" });
   const seenPhoto = h("canvas", { class: "seg-under", "aria-hidden": "true" });
-  const ruler = new OffscreenCanvas(1, 1).getContext("2d"); // off the page, where a font costs no restyling
+  const ruler = new OffscreenCanvas(1, 1).getContext("2d");
   ruler.font = FONT;
   let stillKey = "";
   let composedKey = "";
@@ -197,7 +197,8 @@ async function render({ model, el }) {
       place = layout(width, { stack, layers: shown.layers, inputSize, glass }, (text) => ruler.measureText(text).width);
       if (Math.abs(place.height - height) > 0.5) return view.shape(width / place.height);
       stillKey = key;
-      if (still.width !== view.canvas.width || still.height !== view.canvas.height) [still.width, still.height] = [view.canvas.width, view.canvas.height];
+      const { width: across, height: down } = view.canvas;
+      if (still.width !== across || still.height !== down) [still.width, still.height] = [across, down];
       const under = still.getContext("2d");
       under.setTransform(context.getTransform());
       under.clearRect(0, 0, width, height);
@@ -212,8 +213,8 @@ async function render({ model, el }) {
   const presetSelect = select({ label: "Network", options: [], oninput: (name) => name in presets && choosePreset(name) });
   const views = VIEWS.map(([name, text]) => button(text, () => put({ field: name }), { "data-view": name }));
   const layerSlider = slider({ label: "Layer", min: 0, max: 1, format: (i) => stack[i]?.name ?? "", oninput: goTo });
-  const xSlider = slider({ label: "Unit, column", min: 0, max: 1, oninput: (x) => move({ ...pinned().unit, x }) });
-  const ySlider = slider({ label: "Unit, row", min: 0, max: 1, oninput: (y) => move({ ...pinned().unit, y }) });
+  const xSlider = slider({ label: "Column", min: 0, max: 1, oninput: (x) => move({ ...pinned().unit, x }) });
+  const ySlider = slider({ label: "Row", min: 0, max: 1, oninput: (y) => move({ ...pinned().unit, y }) });
   const numbers = readouts({
     layer: "Layer", field: "Field", jump: "Jump", stride: "Own stride", map: "Map", share: "Sees", effective: "Effective size", weights: "Weights up to here",
   });
@@ -248,16 +249,16 @@ async function render({ model, el }) {
     .seglib .seg-views button { flex: 1 1 auto; border-radius: 0; margin-left: -1px; white-space: nowrap; }
     .seglib .seg-views button:first-child { border-radius: 0.375rem 0 0 0.375rem; margin-left: 0; }
     .seglib .seg-views button:last-child { border-radius: 0 0.375rem 0.375rem 0; }
-    .seglib .seg-stackview { position: relative; }
-    .seglib .seg-stackview canvas { background: none; position: relative; }
-    .seglib .seg-stackview .seg-under { position: absolute; border-radius: 0; }
+    .seglib .seg-stage { position: relative; }
+    .seglib .seg-stage canvas { background: none; position: relative; margin: 0; padding: 0; border-radius: 0; }
+    .seglib .seg-stage .seg-under { position: absolute; top: 0; left: 0; }
     .seglib .seg-about { margin: 0 0 0.75rem; color: var(--seg-quiet); font-size: 0.8125rem; }
     .seglib .seg-unit { margin: 0.75rem 0 0; }
     .seglib .seg-editor { margin: 0.75rem 0 0; padding: 0.75rem 0 0; border-top: 1px solid var(--seg-line); }
     .seglib .seg-editor summary { cursor: pointer; font-weight: 600; margin: 0 0 0.5rem; min-height: 1.5rem; }
     @media (pointer: coarse) { .seglib .seg-editor summary { min-height: 2.75rem; padding: 0.625rem 0; } }`);
-  view.element.prepend(still, seenPhoto);
-  view.element.classList.add("seg-stackview");
+  // the picture's own canvas on top of the two
+  view.element.prepend(h("div", { class: "seg-stage" }, still, seenPhoto, view.canvas));
   const marks = legend(LEGEND);
   frame.root.append(style,
     h("div", { class: "seg-controls" }, presetSelect.element, h("div", { class: "seg-views", role: "group", "aria-label": "Field shown" }, ...views)),

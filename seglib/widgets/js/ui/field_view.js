@@ -64,26 +64,33 @@ export function layout(width, { stack, layers, inputSize: [photoHeight, photoWid
 /** A layer's settings in few letters. */
 const brief = ({ kernel, stride = 1, dilation = 1 }) => `${kernel}×${kernel}${stride > 1 ? ` ÷${stride}` : ""}${dilation > 1 ? ` r${dilation}` : ""}`;
 
-/**
- * Text, bold by a thin stroke: setting a font on a canvas of the page makes the browser restyle the page, in the middle of
- * a drag. So a context gets its font once, in `prepare`.
- */
-function write(context, text, x, y, align, colour, bold = false) {
-  context.textAlign = align;
-  context.fillStyle = colour;
-  context.fillText(text, x, y);
-  if (!bold) return;
-  context.strokeStyle = colour;
-  context.lineWidth = 0.6;
-  context.strokeText(text, x, y);
-}
+const stamps = new Map();
 
-/** Sets what stays the same in a context; resizing a canvas forgets it. */
-export function prepare(context, font) {
-  if (context.textBaseline === "middle") return;
-  context.textBaseline = "middle";
-  context.direction = "ltr";
-  context.font = font;
+/**
+ * Text as a small picture, made once. Writing on a canvas of the page makes the browser lay the page out first, in the
+ * middle of a drag; a canvas of nowhere has no page.
+ */
+function stamp(context, text, x, y, align, colour, font) {
+  const scale = context.getTransform().a;
+  const name = [text, colour, font, scale].join();
+  if (stamps.size > 500) stamps.clear();
+  if (!stamps.has(name)) {
+    const pen = new OffscreenCanvas(1, 1).getContext("2d");
+    pen.font = font;
+    const [width, height] = [Math.ceil(pen.measureText(text).width) + 2, 18];
+    [pen.canvas.width, pen.canvas.height] = [Math.ceil(width * scale), Math.ceil(height * scale)];
+    pen.scale(scale, scale);
+    pen.font = font;
+    pen.textBaseline = "middle";
+    pen.fillStyle = colour;
+    pen.fillText(text, 1, height / 2);
+    stamps.set(name, { canvas: pen.canvas, width, height });
+  }
+  const { canvas, width, height } = stamps.get(name);
+  const left = x + (align === "left" ? -1 : align === "right" ? 1 - width : -width / 2);
+  const whole = (length) => Math.round(length * scale) / scale; // on whole pixels of the screen, or it blurs
+  context.drawImage(canvas, whole(left), whole(y - height / 2), canvas.width / scale, canvas.height / scale);
+  return width;
 }
 
 function within(context, box, draw) {
@@ -119,26 +126,25 @@ function units(context, place, { start, jump, size }, { top, bar }, shade, space
 /** What stays while the reader moves about one stack: names, all units in a quiet tone, the margin, and where we are. */
 export function drawStill(context, place, { stack, layers, photo }, colour, font) {
   const { rows, strip, width, left, right, names, roomy, margin, photo: box, glass } = place;
-  const quiet = colour("quiet");
-  prepare(context, font);
-  const head = (text, at, align) => write(context, text, at, TITLE / 2 - 1, align, quiet);
-  head("layer", 0, "left");
-  if (roomy) head("kernel", names, "left");
-  head(roomy ? "units, each over the pixels it looks at" : "units", left + (width - left - right) / 2, "center");
-  head("field", width, "right");
+  const write = (text, x, y, align, ink = colour("quiet")) => stamp(context, text, x, y, align, ink, font);
+  const heads = TITLE / 2 - 1;
+  write("layer", 0, heads, "left");
+  if (roomy) write("kernel", names, heads, "left");
+  write(roomy ? "units, each over the pixels it looks at" : "units", left + (width - left - right) / 2, heads, "center");
+  write("field", width, heads, "right");
   stack.forEach((layer, i) => {
     const { top, bar } = rows[i];
     const known = layers[i];
-    const ink = known ? quiet : colour("error-ink");
-    write(context, layer.name, 0, top + bar / 2, "left", ink);
-    if (roomy) write(context, brief(layer), names, top + bar / 2, "left", ink);
-    write(context, known ? String(known.field) : i === layers.length ? "✕" : "?", width, top + bar / 2, "right", ink);
+    const ink = colour(known ? "quiet" : "error-ink");
+    write(layer.name, 0, top + bar / 2, "left", ink);
+    if (roomy) write(brief(layer), names, top + bar / 2, "left", ink);
+    write(known ? String(known.field) : i === layers.length ? "✕" : "?", width, top + bar / 2, "right", ink);
     context.fillStyle = colour("line");
     if (known) units(context, place, known, rows[i], () => (layer.kind === "conv" ? SHADES * 0.6 : SHADES));
     else if (i === layers.length) hatch(context, left, top, width - left - right, bar, colour("error"), 5);
   });
-  write(context, "input", 0, strip.top + strip.bar / 2, "left", quiet);
-  write(context, "1", width, strip.top + strip.bar / 2, "right", quiet);
+  write("input", 0, strip.top + strip.bar / 2, "left");
+  write("1", width, strip.top + strip.bar / 2, "right");
   if (margin) {
     const frame = [box[0] - margin, box[1] - margin, box[2] + 2 * margin, box[3] + 2 * margin];
     hatch(context, ...frame, colour("line"), 6);
@@ -155,7 +161,7 @@ export function drawStill(context, place, { stack, layers, photo }, colour, font
     context.lineWidth = 1.5;
     context.strokeStyle = colour("ink");
     context.strokeRect(glass.left * ratio, top + glass.top * ratio, small / glass.zoom, (photo.height * ratio) / glass.zoom);
-    write(context, `${glass.zoom}× zoom`, 0, top - 8, "left", quiet);
+    write(`${glass.zoom}× zoom`, 0, top - 8, "left");
   }
 }
 
@@ -164,7 +170,6 @@ export function drawChosen(context, place, scene, colour, font) {
   const { stack, layers, index, wanted, unit, counts, view } = scene;
   const { x, scale, rows, width, names, roomy } = place;
   const layer = layers[index];
-  prepare(context, font);
   if (layer) {
     context.fillStyle = colour("kernel");
     for (let i = 0; i < index; i++) {
@@ -180,9 +185,10 @@ export function drawChosen(context, place, scene, colour, font) {
     context.fillStyle = colour("tint");
     context.fillRect(0, top - 3, names + (roomy ? 56 : 0), bar + 6);
     context.fillRect(width - place.right + 4, top - 3, place.right - 4, bar + 6);
-    write(context, layer.name, 0, top + bar / 2, "left", colour("ink"), true);
-    if (roomy) write(context, brief(stack[index]), names, top + bar / 2, "left", colour("ink"), true);
-    write(context, String(layer.field), width, top + bar / 2, "right", colour("ink"), true);
+    const bold = (text, at, align) => stamp(context, text, at, top + bar / 2, align, colour("ink"), `bold ${font}`);
+    bold(layer.name, 0, "left");
+    if (roomy) bold(brief(stack[index]), names, "left");
+    bold(String(layer.field), width, "right");
     const middle = x(layer.start + unit.x * layer.jump + 0.5);
     const half = Math.max(2.5, (layer.jump * scale - 1) / 2);
     const [low, high] = [Math.max(middle - half, place.left - 2), Math.min(middle + half, width - place.right + 2)];
@@ -197,12 +203,12 @@ export function drawChosen(context, place, scene, colour, font) {
     context.lineWidth = 1.5;
     context.strokeRect(place.left - 1, rows[wanted].top - 1, width - place.left - place.right + 2, rows[wanted].bar + 2);
   }
-  drawStrip(context, place, scene, colour);
-  if (layer) drawField(context, place, scene, colour);
+  drawStrip(context, place, scene, colour, font);
+  if (layer) drawField(context, place, scene, colour, font);
 }
 
 /** The photograph's own row that the chosen unit stands on, with the pixels it sees underlined. */
-function drawStrip(context, place, { layers, index, centre, counts, photo, inputSize: [photoHeight, photoWidth] }, colour) {
+function drawStrip(context, place, { layers, index, centre, counts, photo, inputSize: [photoHeight, photoWidth] }, colour, font) {
   const { strip, glass, y, photo: box } = place;
   const row = centre ? Math.round(centre.y) : photoHeight >> 1;
   const inside = row >= 0 && row < photoHeight;
@@ -216,10 +222,10 @@ function drawStrip(context, place, { layers, index, centre, counts, photo, input
   units(context, place, pixels, strip, (u) => (level[u] > 0 ? 0 : SHADES * 0.72), false);
   context.fillStyle = colour("input");
   units(context, place, pixels, { top: strip.top + strip.bar - 1, bar: 3 }, (u) => (level[u] > 0 ? SHADES : 0), false);
-  if (inside) write(context, `row ${row} ▸`, box[0] - place.margin - 6, y(row + 0.5), "right", colour("quiet"));
+  if (inside) stamp(context, `row ${row} ▸`, box[0] - place.margin - 6, y(row + 0.5), "right", colour("quiet"), font);
 }
 
-function drawField(context, place, scene, colour) {
+function drawField(context, place, scene, colour, font) {
   const { view, counts, centre, box: [top, left, bottom, right], inputSize: [photoHeight, photoWidth] } = scene;
   const { x, y, scale, strip, room, photo } = place;
   // the line runs around the field, so that the one around the effective field has room inside
@@ -257,10 +263,10 @@ function drawField(context, place, scene, colour) {
   const [photoRight, photoBottom] = [photo[0] + photo[2], photo[1] + photo[3]];
   const middleX = (Math.max(outline[0], photo[0]) + Math.min(outline[0] + outline[2], photoRight)) / 2;
   const middleY = (Math.max(outline[1], photo[1]) + Math.min(outline[1] + outline[3], photoBottom)) / 2;
-  if (top < 0 && outline[1] < room[1]) chip(context, `↑ ${-top} px more`, middleX, photo[1] + 11, colour);
-  if (bottom > photoHeight && outline[1] + outline[3] > room[1] + room[3]) chip(context, `↓ ${bottom - photoHeight} px more`, middleX, photoBottom - 11, colour);
-  if (left < 0 && outline[0] < room[0]) chip(context, `← ${-left} px`, photo[0] + 30, middleY, colour);
-  if (right > photoWidth && outline[0] + outline[2] > room[0] + room[2]) chip(context, `${right - photoWidth} px →`, photoRight - 30, middleY, colour);
+  if (top < 0 && outline[1] < room[1]) chip(context, `↑ ${-top} px more`, middleX, photo[1] + 11, colour, font);
+  if (bottom > photoHeight && outline[1] + outline[3] > room[1] + room[3]) chip(context, `↓ ${bottom - photoHeight} px more`, middleX, photoBottom - 11, colour, font);
+  if (left < 0 && outline[0] < room[0]) chip(context, `← ${-left} px`, photo[0] + 30, middleY, colour, font);
+  if (right > photoWidth && outline[0] + outline[2] > room[0] + room[2]) chip(context, `${right - photoWidth} px →`, photoRight - 30, middleY, colour, font);
 }
 
 function stroke(context, paint, line, dash, trace, path) {
@@ -274,13 +280,13 @@ function stroke(context, paint, line, dash, trace, path) {
   context.setLineDash([]);
 }
 
-function chip(context, text, x, y, colour) {
-  const width = context.measureText(text).width + 10;
-  context.fillStyle = colour("paper");
+function chip(context, text, x, y, colour, font) {
   context.globalAlpha = 0.9;
-  context.fillRect(x - width / 2, y - 8, width, 16);
+  context.fillStyle = colour("paper");
+  const half = stamp(context, text, x, y, "center", colour("ink"), font) / 2 + 3;
+  context.fillRect(x - half, y - 8, 2 * half, 16);
   context.globalAlpha = 1;
-  write(context, text, x, y + 0.5, "center", colour("ink"));
+  stamp(context, text, x, y + 0.5, "center", colour("ink"), font);
 }
 
 /** The line around the effective field, holes of dilation passed over: where sqrt(counts_y counts_x) falls below the threshold. */

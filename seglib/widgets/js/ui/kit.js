@@ -34,9 +34,15 @@ export function card(el, { label, redraw }) {
   el.append(root);
   const cache = new Map();
   const ends = [];
+  const adapt = () => {
+    // where the host names no colours, the paper around the card decides; where it does, the card's own paper is painted
+    // with them (the book's dark theme, for one, puts outputs on light paper)
+    root.dataset.dark = onDarkPaper(el);
+    root.dataset.dark = onDarkPaper(root);
+  };
   const follow = () => {
     cache.clear();
-    root.dataset.dark = onDarkPaper(root.parentElement ?? root);
+    adapt();
     redraw();
   };
   const watcher = new MutationObserver(follow);
@@ -44,7 +50,7 @@ export function card(el, { label, redraw }) {
     watcher.observe(node, { attributeFilter: ["class", "theme", "data-theme", "data-mode", "data-jp-theme-light", "data-jp-theme-name"] });
   const scheme = matchMedia("(prefers-color-scheme: dark)");
   scheme.addEventListener("change", follow);
-  root.dataset.dark = onDarkPaper(el);
+  adapt();
   return {
     root,
     /** A colour of the theme by its name in widget.css: ink, paper, tint, line, input, kernel, output ... */
@@ -269,19 +275,27 @@ export async function grayPixels(bytes) {
   return { data: Float32Array.from({ length: width * height }, (_, i) => data[4 * i] / 255), width, height, bitmap };
 }
 
-/** Diagonal lines: the second sign for "not seen", beside its grey. */
-export function hatch(context, x, y, width, height, colour, gap = 5) {
-  context.save();
-  context.beginPath();
-  context.rect(x, y, width, height);
-  context.clip();
-  context.strokeStyle = colour;
-  context.lineWidth = 1;
-  context.beginPath();
-  for (let i = -height; i < width; i += gap) {
-    context.moveTo(x + i, y + height);
-    context.lineTo(x + i + height, y);
+const tiles = new Map();
+
+/** Diagonal lines: the second sign for "not seen", beside its grey. Drawn once as a tile; strokes would cost milliseconds. */
+export function hatch(context, x, y, width, height, colour, gap = 6) {
+  const scale = context.getTransform().a;
+  const side = Math.max(3, Math.round(gap * scale));
+  const name = `${side} ${colour}`;
+  if (!tiles.has(name)) {
+    const tile = new OffscreenCanvas(side, side);
+    const pen = tile.getContext("2d");
+    pen.strokeStyle = colour;
+    pen.lineWidth = scale;
+    for (const shift of [-side, 0, side]) {
+      pen.moveTo(shift, side);
+      pen.lineTo(shift + side, 0);
+    }
+    pen.stroke();
+    tiles.set(name, tile);
   }
-  context.stroke();
-  context.restore();
+  const pattern = context.createPattern(tiles.get(name), "repeat");
+  pattern.setTransform(new DOMMatrix([1 / scale, 0, 0, 1 / scale, x, y]));
+  context.fillStyle = pattern;
+  context.fillRect(x, y, width, height);
 }
