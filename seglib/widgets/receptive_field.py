@@ -24,39 +24,46 @@ MOST_NETWORKS = 16
 
 
 def measured_heat(
-    layers: list[Layer], unit: tuple[int, int], image: Tensor, *, width: int, seconds: float = SECONDS
+    layers: list[Layer], unit: tuple[int, int], in_channels: int, device: torch.device, seconds: float = SECONDS
 ) -> tuple[Tensor, float, int]:
     """Gradient of a unit of the last layer, the mean over networks with random weights, as many as fit into the time.
 
+    Each network has ReLUs behind its convolutions and looks at an image of noise, of the photograph's size.
+
     Args:
-        layers: the stack up to the unit's own layer; ReLUs are put behind the convolutions.
+        layers: the stack up to the unit's own layer.
         unit: (y, x) in the last layer's map.
-        image: C H W on the device to use.
-        width: channels of every convolution; the field does not depend on them.
-        seconds: after two networks, no further one is begun later than this.
+        in_channels: of the image.
+        device: where to compute.
+        seconds: after four networks, no further one is begun later than this.
 
     Returns:
-        Heat `H W` in [0, 1], where 1 is the level at the centre of the field; the effective size in pixels, the mean
-        over the networks; and their number.
+        Heat `H W` in [0, 1]; the effective size in pixels, the mean over the networks; and their number.
+
+    Raises:
+        ValueError: the unit sees padding alone.
     """
     began = time.perf_counter()
-    total, size, networks = torch.zeros(image.shape[1:], device=image.device), 0.0, 0
-    while networks < 2 or (networks < MOST_NETWORKS and time.perf_counter() - began < seconds):
-        with torch.random.fork_rng([image.device] if image.is_cuda else []):
+    total, size, networks = torch.zeros(SIZE, device=device), 0.0, 0
+    # the field does not depend on the number of channels, so a few are enough
+    width = 64 if device.type == "cuda" else 8
+    while networks < 4 or (networks < MOST_NETWORKS and time.perf_counter() - began < seconds):
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(networks)
-            stack = build(layers, len(image), width, relu=True).to(image.device)
+            stack = build(layers, in_channels, width, relu=True)
             for module in stack:
                 if isinstance(module, nn.Conv2d):
                     nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                     nn.init.zeros_(module.bias)
-        field = effective_receptive_field(stack, image[None], unit, layers[-1]["name"])
+            image = torch.randn(1, in_channels, *SIZE)
+        field = effective_receptive_field(stack.to(device), image.to(device), unit, layers[-1]["name"])
         total += field.map
         size += field.size
         networks += 1
     mean = total / networks
-    # single pixels stick out of a mean over few networks: let the strongest per mille share the full shade
-    full = mean.flatten().kthvalue(mean.numel() - mean.numel() // 1000).values
-    return (mean / (full if full > 0 else mean.max())).clamp(max=1), size / networks, networks
+    # single pixels stick out of a mean over few networks: the strongest 2 % of those reached share the full shade
+    full = mean[mean > 0].quantile(0.98)
+    return (mean / full).clamp(max=1), size / networks, networks
 
 
 class ReceptiveFieldExplorer(Widget):
@@ -158,18 +165,16 @@ class ReceptiveFieldExplorer(Widget):
             return
         stack = self.stack
         part = stack[: [layer["name"] for layer in stack].index(self.layer) + 1]
-        # where a stack reads other maps than a photograph's, its colours stand in for them
-        channels = PRESETS[self.preset]["in_channels"]
-        image = self._image.repeat(-(-channels // 3), 1, 1)[:channels].to(live_device())
+        device = live_device()
         began = time.perf_counter()
         try:
-            heat, size, networks = measured_heat(part, (self.y, self.x), image, width=64 if image.is_cuda else 8)
+            heat, size, networks = measured_heat(part, (self.y, self.x), PRESETS[self.preset]["in_channels"], device)
         except ValueError:  # the unit sees padding alone
             self.answer = {}
             return
         self.answer = {
             "about": about,
-            "by": f"PyTorch {torch.__version__.split('+')[0]} on {device_name(image.device)}",
+            "by": f"PyTorch {torch.__version__.split('+')[0]} on {device_name(device)}",
             "milliseconds": round((time.perf_counter() - began) * 1000),
             "networks": networks,
             "size": round(size, 1),

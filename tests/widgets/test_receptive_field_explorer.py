@@ -11,7 +11,6 @@ import traitlets
 from PIL import Image
 from torch import nn
 
-from seglib.data import photograph
 from seglib.receptive_field import receptive_field
 from seglib.widgets import ReceptiveFieldExplorer
 from seglib.widgets.receptive_field import FOCUS, SIZE, measured_heat
@@ -273,7 +272,7 @@ def test_measured_heat_is_near_the_theory():
     unit = placed[-1].nearest(FOCUS)
     case = {"layers": layers, "input": SIZE, "in_channels": 3, "index": 9, "x": unit[1], "y": unit[0]}
     theory = call(IN_NODE, "shown", [case])[0]
-    heat, size, networks = measured_heat(layers, unit, photograph("coffee", size=SIZE), width=8, seconds=2)
+    heat, size, networks = measured_heat(layers, unit, 3, torch.device("cpu"), seconds=2)
     assert networks >= 2
     assert size == pytest.approx(theory["effective"], rel=0.15)
     assert (heat[np.outer(theory["ways"]["y"], theory["ways"]["x"]) == 0] == 0).all()

@@ -324,7 +324,7 @@ async function render({ model, el }) {
 
   function write(now, layer, live) {
     foot.status(live
-      ? `Heat measured by ${live.by} in ${live.milliseconds} ms: mean gradient of ${live.networks} networks with random weights.`
+      ? `Heat measured by ${live.by} in ${live.milliseconds} ms: mean gradient of ${live.networks} networks with random weights, for noise.`
       : "Heat by theory: expected gradient with random weights. No kernel needed.");
     if (!layer) return numbers.set({ layer: "none", field: "", jump: "", stride: "", map: "", share: "", effective: "", weights: "" });
     const share = (touched(seen.x[0]) * touched(seen.y[0])) / (photo.width * photo.height);

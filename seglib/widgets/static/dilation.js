@@ -63,8 +63,9 @@ var F=(r,a)=>a*(r-1)+1,ee={edges:r=>{let a=new Float64Array(r*r).fill(-1/(r*r-1)
 .seglib canvas[tabindex] { cursor: crosshair; }
 .seglib dl.seg-readouts { display: flex; flex-wrap: wrap; gap: 0.25rem 1.5rem; margin: 0.75rem 0; padding: 0.5rem 0.75rem; border-radius: 0.375rem; background: var(--seg-tint); }
 .seglib .seg-readouts > div { display: flex; gap: 0.4rem; align-items: baseline; margin: 0; }
-.seglib .seg-readouts > div > dt { margin: 0; font-weight: 400; }
-.seglib .seg-readouts > div > dd { margin: 0; font-weight: 600; }
+.seglib .seg-readouts > div > :is(dt, dd) { float: none; display: block; width: auto; margin: 0; padding: 0; }
+.seglib .seg-readouts > div > dt { font-weight: 400; }
+.seglib .seg-readouts > div > dd { font-weight: 600; }
 .seglib .seg-legend { display: flex; flex-wrap: wrap; gap: 0.125rem 1rem; margin: 0.5rem 0 0; padding: 0; list-style: none; font-size: 0.8125rem; }
 .seglib .seg-legend li { display: flex; align-items: center; gap: 0.4rem; margin: 0; }
 .seglib .seg-swatch { flex: none; width: 0.875rem; height: 0.875rem; border: 2px solid var(--swatch); border-radius: 2px; }
