@@ -19,7 +19,7 @@ CHAPTERS = $(sort $(wildcard book/*.ipynb))
 # A cell that takes two minutes hangs.
 NBVAL := pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120
 
-heading = @printf '\n=== %s ===\n' $(1)
+heading = @printf '\n=== %s ===\n' '$(1)'
 
 # Sets the shell's $python. A Python that calls itself 3.12 may be a shim with nothing behind it, so each is asked. The
 # versions that the project is tested with come first; a newer python3 is tried when there is no other.
@@ -52,26 +52,26 @@ test: $(READY) $(MODULES) ## everything below, in this order; what .ci/run calls
 	@$(MAKE) site
 
 lint: $(READY) ## ruff: rules and layout, of modules and notebooks
-	$(call heading,'ruff')
+	$(call heading,ruff)
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 
 pytest unit: $(READY) $(MODULES) ## the Python tests, without the browser's
-	$(call heading,'pytest')
+	$(call heading,pytest)
 	@$(RUN) pytest tests --ignore=tests/site
 
 js: $(READY) ## the widgets' arithmetic, in Node
-	$(call heading,'node --test')
+	$(call heading,node --test)
 	@$(RUN) tools.node --test 'tests/js/*.test.mjs'
 
 notebooks: $(READY) ## run every chapter and compare its checked outputs
-	$(call heading,'nbval')
+	$(call heading,nbval)
 	@$(RUN) $(NBVAL) $(CHAPTERS)
 
 site: $(READY) $(MODULES) ## build the book with warnings as errors and test its pages in Chromium
-	$(call heading,'the book, warnings are errors')
+	$(call heading,the book with warnings as errors)
 	@$(RUN) tools.book --strict
-	$(call heading,'the pages, in Chromium')
+	$(call heading,the pages in Chromium)
 	@$(RUN) tools.chromium
 	@$(RUN) pytest tests/site
 

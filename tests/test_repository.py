@@ -42,7 +42,7 @@ def test_package_and_citation_name_the_address():
 def test_links_lead_to_the_address(path):
     text = path.read_text(encoding="utf-8")
     colab = re.findall(re.escape(COLAB) + r"/([^/\s]+/[^/\s]+)/blob", text)
-    installs = re.findall(r"git\+(https://[^\s\"'\\)@]+)", text)
+    installs = re.findall(r"git\+(https://[\w./-]*[\w-])", text)
     assert set(colab) <= {f"{address().owner}/{address().name}"}
     assert {link.removesuffix(".git") for link in installs} <= {str(address())}
 

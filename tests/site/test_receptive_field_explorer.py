@@ -293,6 +293,7 @@ def test_settings_live_in_the_address_and_come_back(chapter, server, open_tab):
         ({"layer": "conv9_9"}, "pool4"),
         ({"layer": 7}, "pool4"),
         ({"layers": "none"}, "pool4"),
+        ({"layers": None, "layer": None}, "pool4"),
         ({"layers": [None]}, "pool4"),
         ({"layers": [{"name": "pool4"}] * 50}, "pool4"),
         ({"x": 900, "y": 900}, "pool4"),

@@ -77,7 +77,7 @@ async function render({ model, el }) {
     label: "The result of the convolution, one value for every pixel.", aspect: photo.width / photo.height,
     onkey: arrows, onpoint: point, draw: drawResult, caption: "",
   });
-  const layerNumbers = readouts({ taps: "Weights", span: "Span", share: "Touched inside the span", output: "Output here" });
+  const layerNumbers = readouts({ taps: ["Weights", 3], span: ["Span", 8], share: ["Touched in it", 20], output: ["Output here", 7] });
   const layer = h("div", { "data-part": "layer", hidden: show === "stack" },
     h("div", { class: "seg-controls" }, rate.element, kernel.element, filter.element),
     h("div", { class: "seg-layer" }, closeUp.element, h("div", { class: "seg-pair" }, whole.element, answer.element)),
@@ -95,7 +95,7 @@ async function render({ model, el }) {
   const remove = button("Remove the last", () => put("rates", get("rates").slice(0, -1)));
   const heat = picture({ label: "Coverage of the stack", aspect: 1, draw: drawCoverage, caption: "" });
   let heatPicture = null;
-  const stackNumbers = readouts({ field: "Field", touched: "Touched", missed: "Never read", gap: "Hybrid rule M₂ ≤ k" });
+  const stackNumbers = readouts({ field: ["Field", 10], touched: ["Touched", 26], missed: ["Never read", 8], gap: ["Hybrid rule M₂ ≤ k", 28] });
   const stackPart = h("div", { "data-part": "stack", hidden: show === "layer" },
     h("div", { class: "seg-stack" },
       h("div", {}, schedule.element, ...rateSliders.map((s) => s.element), h("div", { class: "seg-actions" }, add, remove)),
@@ -159,28 +159,40 @@ async function render({ model, el }) {
 
   function paint() {
     work();
-    const { rate: r, kernel: k, filter: name, x, y, rates } = settings();
+    const said = [];
+    if (show !== "stack") said.push(paintLayer());
+    if (show !== "layer") said.push(paintStack());
+    foot.stale();
+    ear.say(said.join(" "));
+  }
+
+  function paintLayer() {
+    const { rate: r, kernel: k, filter: name, x, y } = settings();
     rate.set(r);
     kernel.set(k);
     filter.set(name);
     const wide = span(k, r);
-    const output = response(touched);
+    const output = number(response(touched));
     closeUp.caption(hovered?.pixel != null
       ? `Tap: ${number(hovered.weight)} × ${number(hovered.pixel)} = ${number(hovered.weight * hovered.pixel)}`
       : `${windowSize()} × ${windowSize()} pixels around the unit; point at a tap to see its product`);
     answer.caption(name === "blur" ? "Output: same size as the input" : "Output: same size; middle grey is 0");
-    layerNumbers.set({ taps: `${k * k}`, span: `${wide} × ${wide}`, share: `${k * k} of ${wide * wide} (${percent((k / wide) ** 2)})`, output: number(output) });
+    layerNumbers.set({ taps: `${k * k}`, span: `${wide} × ${wide}`, share: `${k * k} of ${wide * wide} (${percent((k / wide) ** 2)})`, output });
     closeUp.redraw();
     whole.redraw();
     answer.redraw();
+    return `Rate ${r}: ${k * k} taps span ${wide} by ${wide} pixels. Output at column ${x}, row ${y}: ${output}.`;
+  }
 
+  function paintStack() {
+    const { kernel: k, rates } = settings();
     const seen = coverage(k, rates);
-    const chosen = SCHEDULES.findIndex(([, schedule]) => String(schedule) === String(rates));
+    const chosen = SCHEDULES.findIndex(([, list]) => String(list) === String(rates));
     const names = [...SCHEDULES.map(([text], i) => [String(i), text]), ...(chosen < 0 ? [[OWN, `${rates.join(", ")}: your own`]] : [])];
     if (String(names) !== schedule.names) schedule.fill(names), (schedule.names = String(names));
     schedule.set(chosen < 0 ? OWN : String(chosen));
     rateSliders.forEach((control, i) => {
-      control.element.hidden = i >= rates.length;
+      if (control.element.hidden !== i >= rates.length) control.element.hidden = i >= rates.length;
       if (i < rates.length) control.set(rates[i]);
     });
     add.disabled = rates.length >= MOST_LAYERS;
@@ -197,12 +209,7 @@ async function render({ model, el }) {
     heat.label(`Coverage of the stack: a field of ${seen.field} by ${seen.field} pixels, ${percent(seen.share)} of it read.`);
     heat.caption(`What one unit sees through ${rates.length} ${rates.length === 1 ? "layer" : "layers"} of ${k} × ${k}`);
     heat.redraw();
-
-    foot.stale();
-    const parts = [];
-    if (show !== "stack") parts.push(`Rate ${r}: ${k * k} taps span ${wide} by ${wide} pixels. Output at column ${x}, row ${y}: ${number(output)}.`);
-    if (show !== "layer") parts.push(`Stack of rates ${rates.join(", ")}: ${percent(seen.share)} of ${seen.field} by ${seen.field} pixels read.`);
-    ear.say(parts.join(" "));
+    return `Stack of rates ${rates.join(", ")}: ${percent(seen.share)} of ${seen.field} by ${seen.field} pixels read.`;
   }
 
   function drawCloseUp(context, width) {

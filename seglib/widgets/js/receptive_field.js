@@ -70,12 +70,13 @@ async function render({ model, el }) {
   };
 
   function readStack() {
+    if (!isStack(get("layers"))) state.layers = [];
     const own = get("layers");
     const key = JSON.stringify([get("preset"), own]);
     if (key === stackKey) return;
     stackKey = key;
     stillKey = "";
-    stack = isStack(own) ? own : preset().layers;
+    stack = own.length ? own : preset().layers;
     inChannels = preset().in_channels;
     shown = geometry(stack, inputSize, inChannels);
     preview = null;
@@ -150,15 +151,13 @@ async function render({ model, el }) {
   const remove = () => change(stack.filter((_, i) => i !== chosenIndex()), Math.max(0, chosenIndex() - 1));
 
   // The picture ----------------------------------------------------------------------------------------------------
-  let place = null;
+  let [place, drawn] = [null, null];
   // what does not follow the unit, and the photograph, lie on canvases of their own underneath: nothing is drawn twice
   const still = h("canvas", { class: "seg-under", "aria-hidden": "true" });
   const seenPhoto = h("canvas", { class: "seg-under", "aria-hidden": "true" });
   const ruler = new OffscreenCanvas(1, 1).getContext("2d");
   ruler.font = FONT;
-  let stillKey = "";
-  let composedKey = "";
-  let drawn = null;
+  let [stillKey, composedKey] = ["", ""];
 
   const view = picture({
     label: "", aspect: 1, draw, caption: "Point at a unit to look, press to stay. Keys: ← → columns, ↑ ↓ layers, Page Up and Down rows.",
@@ -245,15 +244,16 @@ async function render({ model, el }) {
     },
   });
   const style = h("style", {}, `
-    .seglib .seg-views { display: flex; flex: 2 1 18rem; }
-    .seglib .seg-views button { flex: 1 1 auto; border-radius: 0; margin-left: -1px; white-space: nowrap; }
+    .seglib .seg-views { display: flex; flex: 2 1 18rem; min-width: 0; }
+    .seglib .seg-views button { flex: 1 1 auto; min-width: 0; border-radius: 0; margin-left: -1px; padding-inline: 0.375rem; }
     .seglib .seg-views button:first-child { border-radius: 0.375rem 0 0 0.375rem; margin-left: 0; }
     .seglib .seg-views button:last-child { border-radius: 0 0.375rem 0.375rem 0; }
     .seglib .seg-stage { position: relative; }
-    .seglib .seg-stage canvas { background: none; position: relative; margin: 0; padding: 0; border-radius: 0; }
+    .seglib .seg-stage canvas { background: none; position: relative; margin: 0; padding: 0; border-radius: 0; will-change: transform; }
     .seglib .seg-stage .seg-under { position: absolute; top: 0; left: 0; }
     .seglib .seg-about { margin: 0 0 0.75rem; color: var(--seg-quiet); font-size: 0.8125rem; }
     .seglib .seg-unit { margin: 0.75rem 0 0; }
+    .seglib .seg-editor, .seglib .seg-unit, .seglib dl.seg-readouts { contain: layout style; }
     .seglib .seg-editor { margin: 0.75rem 0 0; padding: 0.75rem 0 0; border-top: 1px solid var(--seg-line); }
     .seglib .seg-editor summary { cursor: pointer; font-weight: 600; margin: 0 0 0.5rem; min-height: 1.5rem; }
     @media (pointer: coarse) { .seglib .seg-editor summary { min-height: 2.75rem; padding: 0.625rem 0; } }`);
@@ -339,11 +339,14 @@ async function render({ model, el }) {
     if (!preview) ear.say((shown.illegal ? `${shown.illegal.name} cannot be built. ` : "") + told);
   }
 
+  const kept = new Map();
+  /** Changes the page only where something is new: every change costs a layout. */
+  const keep = (name, value, apply) => kept.get(name) !== value && (kept.set(name, value), apply(value));
   let controlled = "";
   function control(index, built, unit) {
     const [rows, columns] = shown.layers[built]?.size ?? [1, 1];
-    if (xSlider.last !== columns - 1) xSlider.range(0, (xSlider.last = columns - 1));
-    if (ySlider.last !== rows - 1) ySlider.range(0, (ySlider.last = rows - 1));
+    keep("columns", columns - 1, (last) => xSlider.range(0, last));
+    keep("rows", rows - 1, (last) => ySlider.range(0, last));
     xSlider.set(unit.x);
     ySlider.set(unit.y);
     // the rest stays while the unit moves: leave the page's elements alone then
@@ -355,22 +358,22 @@ async function render({ model, el }) {
     illegal.set(shown.illegal && `${shown.illegal.name} cannot be built: ${shown.illegal.why}.`);
     const changed = get("layers").length > 0;
     const names = Object.keys(presets).map((name) => [name, name.replaceAll(" x ", " × ") + (name === get("preset") && changed ? ", changed" : "")]);
-    if (String(names) !== presetSelect.names) presetSelect.fill(names), (presetSelect.names = String(names));
+    keep("presets", String(names), () => presetSelect.fill(names));
     presetSelect.set(get("preset"));
-    views.forEach((one) => one.setAttribute("aria-pressed", one.dataset.view === get("field")));
-    layerSlider.range(0, stack.length - 1);
+    keep("field", get("field"), (name) => views.forEach((one) => one.setAttribute("aria-pressed", one.dataset.view === name)));
+    keep("layers", stack.length - 1, (last) => layerSlider.range(0, last));
     layerSlider.set(index);
     const layer = stack[index];
     summary.textContent = `Change ${layer.name}: ${words(layer)}`;
-    kind.set(layer.kind);
-    kernel.set(layer.kernel);
-    stride.set(layer.stride ?? 1);
-    dilation.set(layer.dilation ?? 1);
+    keep("kind", layer.kind, kind.set);
+    keep("kernel", layer.kernel, kernel.set);
+    keep("stride", layer.stride ?? 1, stride.set);
+    keep("dilation", layer.dilation ?? 1, dilation.set);
     const papers = preset().layers.find(({ name }) => name === layer.name)?.padding ?? 0;
     const numeric = [...new Set([layer.padding ?? 0, papers])].filter((p) => p !== "same" && p !== 0);
     const options = [["same", `same (${padded({ ...layer, padding: "same" })})`], ["0", "valid (0)"],
       ...numeric.map((p) => [String(p), p === papers ? `${p}, the authors'` : String(p)])];
-    if (String(options) !== padding.names) padding.fill(options), (padding.names = String(options));
+    keep("paddings", String(options), () => padding.fill(options));
     padding.set(String(layer.padding ?? 0));
     addButton.disabled = stack.length >= LIMITS.layers[1];
     removeButton.disabled = stack.length <= 1;

@@ -228,6 +228,7 @@ function drawStrip(context, place, { layers, index, centre, counts, photo, input
 function drawField(context, place, scene, colour, font) {
   const { view, counts, centre, box: [top, left, bottom, right], inputSize: [photoHeight, photoWidth] } = scene;
   const { x, y, scale, strip, room, photo } = place;
+  const thin = scale < 1 ? 0.6 : 1; // on a phone the photograph is small
   // the line runs around the field, so that the one around the effective field has room inside
   const outline = [x(left) - 1.5, y(top) - 1.5, (right - left) * scale + 3, (bottom - top) * scale + 3];
   within(context, room, () => {
@@ -244,20 +245,20 @@ function drawField(context, place, scene, colour, font) {
     within(context, photo, () => {
       if (view !== "theoretical") {
         const path = effectiveOutline(counts, centre, place);
-        stroke(context, "rgb(255 255 255 / 0.9)", 4, [], null, path);
-        stroke(context, colour("prediction"), 2.5, [8, 4], null, path);
+        stroke(context, "rgb(255 255 255 / 0.9)", 4 * thin, [], null, path);
+        stroke(context, colour("prediction"), 2.5 * thin, [8 * thin, 4 * thin], null, path);
       }
       if (view !== "effective") {
-        stroke(context, "rgb(255 255 255 / 0.8)", 5, [], () => context.rect(...outline));
-        stroke(context, colour("input"), 3, [], () => context.rect(...outline));
+        stroke(context, "rgb(255 255 255 / 0.8)", 5 * thin, [], () => context.rect(...outline));
+        stroke(context, colour("input"), 3 * thin, [], () => context.rect(...outline));
       }
     });
   });
   const [cx, cy] = [x(centre.x + 0.5), y(centre.y + 0.5)];
   context.fillStyle = "#fff";
-  context.fillRect(cx - 4.5, cy - 4.5, 9, 9);
+  context.fillRect(cx - 4.5 * thin, cy - 4.5 * thin, 9 * thin, 9 * thin);
   context.fillStyle = colour("output");
-  context.fillRect(cx - 3, cy - 3, 6, 6);
+  context.fillRect(cx - 3 * thin, cy - 3 * thin, 6 * thin, 6 * thin);
   if (view === "effective") return;
   // how far the field goes on where there is no room to draw it
   const [photoRight, photoBottom] = [photo[0] + photo[2], photo[1] + photo[3]];

@@ -13,6 +13,16 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+/**
+ * Text and attributes are written only when they change: every write costs the page a layout. The text node stays the
+ * same one, since a new node makes the browser ask all of the page's :has() rules again.
+ */
+function write(element, text) {
+  if (element.firstChild?.nodeType !== Node.TEXT_NODE) element.textContent = text;
+  else if (element.firstChild.data !== text) element.firstChild.data = text;
+}
+const mark = (element, name, text) => element.getAttribute(name) !== text && element.setAttribute(name, text);
+
 let serial = 0;
 const fresh = () => `seg-${++serial}-${Math.random().toString(36).slice(2, 7)}`;
 
@@ -74,8 +84,9 @@ export function slider({ label, min, max, step = 1, format = String, oninput }) 
   const value = h("output", { for: id });
   const input = h("input", { type: "range", id, min, max, step, oninput: () => (show(), oninput(Number(input.value))) });
   const show = () => {
-    value.textContent = format(Number(input.value));
-    input.setAttribute("aria-valuetext", format(Number(input.value)));
+    const text = format(Number(input.value));
+    write(value, text);
+    mark(input, "aria-valuetext", text);
   };
   return {
     element: h("div", { class: "seg-control" }, h("label", { for: id }, label, value), input),
@@ -153,8 +164,8 @@ export function picture({ label, aspect, draw, onpoint, onkey, caption }) {
     element: h("figure", {}, canvas, captionElement),
     canvas,
     redraw,
-    caption: (text) => captionElement && (captionElement.textContent = text),
-    label: (text) => canvas.setAttribute("aria-label", text),
+    caption: (text) => captionElement && write(captionElement, text),
+    label: (text) => mark(canvas, "aria-label", text),
     /** Change the shape: width over height. */
     shape(aspectNow) {
       if (aspectNow === ratio) return;
@@ -165,14 +176,21 @@ export function picture({ label, aspect, draw, onpoint, onkey, caption }) {
   };
 }
 
-/** Named numbers, side by side. set({ name: text }) changes them. */
+/**
+ * Named numbers, side by side. set({ name: text }) changes them. A name's value is its label, or [label, width]: room
+ * for so many letters is kept, and then a new number costs no layout outside its own box.
+ */
 export function readouts(names) {
-  const cells = Object.fromEntries(Object.entries(names).map(([name, text]) => [name, [h("dt", {}, text), h("dd", { "data-readout": name })]]));
+  const cells = Object.fromEntries(Object.entries(names).map(([name, given]) => {
+    const [label, width] = [given].flat();
+    const style = width && `contain: strict; inline-size: ${width}ch; block-size: 1.4em`;
+    return [name, [h("dt", {}, label), h("dd", { "data-readout": name, style })]];
+  }));
   const element = h("dl", { class: "seg-readouts" }, ...Object.values(cells).map((pair) => h("div", {}, ...pair)));
   return {
     element,
     set(values) {
-      for (const [name, text] of Object.entries(values)) if (cells[name][1].textContent !== text) cells[name][1].textContent = text;
+      for (const [name, text] of Object.entries(values)) write(cells[name][1], text);
     },
   };
 }
@@ -185,7 +203,7 @@ export function announcer() {
     element,
     say(text) {
       clearTimeout(timer);
-      timer = setTimeout(() => element.textContent !== text && (element.textContent = text), 500);
+      timer = setTimeout(() => write(element, text), 500);
     },
     dispose: () => clearTimeout(timer),
   };
