@@ -85,8 +85,9 @@ class LayerTable:
         for row in self.rows:
             name, *cells = map(escape, _cells(row))
             body += f'<tr><th scope="row">{name}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>\n'
+        # Wider than a phone it scrolls, and what scrolls must be reachable by keyboard: hence the tabindex.
         return (
-            f"<table>\n<caption>{escape(self.caption)}</caption>\n"
+            f'<table tabindex="0">\n<caption>{escape(self.caption)}</caption>\n'
             f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>"
         )
 

@@ -1,0 +1,125 @@
+"""From a slider's input to the next paint in the built pages, on a processor made four times slower.
+
+`make site` first, then `python benchmarks/slider_latency.py`. The budget is a 95th percentile under 16 ms. What the
+machine and the page themselves need is measured beside it, in the same run: a bare range input with a number behind it,
+put into the same page. Run it on a machine that does nothing else; the load is printed.
+"""
+
+import functools
+import http.server
+import json
+import os
+import platform
+import statistics
+import threading
+
+from playwright.sync_api import Locator, Page, sync_playwright
+
+from tools import ROOT, chromium
+
+SLOWDOWN = 4
+BUDGET = 16  # ms, one frame of 60 a second
+# Without its limit the browser draws at once, so that waiting for the screen's next refresh is not counted.
+FLAGS = [*chromium.FLAGS, "--disable-frame-rate-limit", "--disable-gpu-vsync"]
+
+# Page, widget, slider, and settings that make the step as heavy as it gets.
+SLIDERS = [
+    ("book/dilated_convolution.html", "layer", "Rate", {}),
+    ("book/dilated_convolution.html", "layer", "Rate", {"kernel": 7}),
+    ("book/dilated_convolution.html", "layer", "Kernel", {"rate": 12}),
+    ("book/dilated_convolution.html", "stack", "Layer 1", {}),
+    ("book/dilated_convolution.html", "stack", "Layer 1", {"rates": [16] * 7}),
+    ("book/receptive_field.html", "receptive_field", "Column", {}),
+    ("book/receptive_field.html", "receptive_field", "Row", {}),
+    ("book/receptive_field.html", "receptive_field", "Layer", {}),
+    ("book/index.html", "start", "Rate", {}),
+]
+
+# Set the value, say so, and take the time until the frame with the change is drawn: a task queued in the frame's own
+# callback runs after the frame. Neighbouring values, back and forth, as a hand drags.
+MEASURE = """async (slider) => {
+    const [low, high, step] = [slider.min, slider.max, slider.step].map(Number);
+    const count = Math.round((high - low) / step);
+    const times = [];
+    for (let i = 1; i <= 100; i++) {
+        const place = i % (2 * count);
+        const start = performance.now();
+        slider.value = low + step * (place <= count ? place : 2 * count - place);
+        slider.dispatchEvent(new Event("input", { bubbles: true }));
+        await new Promise((painted) => requestAnimationFrame(() => {
+            const channel = new MessageChannel();
+            channel.port1.onmessage = painted;
+            channel.port2.postMessage(0);
+        }));
+        times.push(performance.now() - start);
+        await new Promise((rest) => setTimeout(rest, 5));
+    }
+    return times;
+}"""
+
+BARE = """(widget) => {
+    const input = Object.assign(document.createElement("input"), { type: "range", min: 0, max: 12 });
+    const output = document.createElement("output");
+    output.textContent = "0";
+    input.oninput = () => (output.firstChild.data = input.value);
+    input.setAttribute("aria-label", "bare");
+    widget.prepend(input, output);
+}"""
+
+
+def measure(page: Page, slider: Locator) -> list[float]:
+    """Milliseconds of a hundred steps, after a hundred that warm up the compiler."""
+    slider.scroll_into_view_if_needed()
+    slider.evaluate(MEASURE)
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setCPUThrottlingRate", {"rate": SLOWDOWN})
+    times = slider.evaluate(MEASURE)
+    session.send("Emulation.setCPUThrottlingRate", {"rate": 1})
+    return times
+
+
+def p95(times: list[float]) -> float:
+    """The 95th percentile."""
+    return statistics.quantiles(times, n=20)[-1]
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Serves the book without telling each file."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def main() -> None:
+    if not (ROOT / "_build/html/index.html").exists():
+        raise SystemExit("There is no built book in _build/html: run `make site` first")
+    handler = functools.partial(QuietHandler, directory=str(ROOT / "_build/html"))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.ensure(), args=FLAGS)
+        print(f"Chromium {browser.version}, {platform.machine()}, {os.cpu_count()} cores, {SLOWDOWN}x slower, ", end="")
+        print(f"load {os.getloadavg()[0]:.1f}; milliseconds from input to paint, budget p95 < {BUDGET}")
+        print(f"{'page':34} {'slider':28} {'median':>7} {'p95':>7} {'bare: median':>13} {'p95':>7} {'ratio':>6}")
+        for path, key, label, settings in SLIDERS:
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            link = "&".join(
+                f"{key}.{name}={json.dumps(value, separators=(',', ':'))}" for name, value in settings.items()
+            )
+            page.goto(f"http://127.0.0.1:{server.server_port}/{path}#{link}")
+            widget = page.locator(f'.seglib-widget[data-key="{key}"][data-state="mounted"]')
+            ours = measure(page, widget.get_by_role("slider", name=label, exact=True))
+            widget.evaluate(BARE)
+            bare = measure(page, widget.get_by_role("slider", name="bare", exact=True))
+            page.close()
+            name = f"{label} {' '.join(f'{k}={v}' for k, v in settings.items())}"[:28]
+            median, floor = statistics.median(ours), statistics.median(bare)
+            print(
+                f"{path:34} {name:28} {median:7.1f} {p95(ours):7.1f} {floor:13.1f} {p95(bare):7.1f} {median / floor:6.1f}"
+            )
+        browser.close()
+    server.shutdown()
+
+
+if __name__ == "__main__":
+    main()
