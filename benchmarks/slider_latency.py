@@ -114,9 +114,8 @@ def main() -> None:
             page.close()
             name = f"{label} {' '.join(f'{k}={v}' for k, v in settings.items())}"[:28]
             median, floor = statistics.median(ours), statistics.median(bare)
-            print(
-                f"{path:34} {name:28} {median:7.1f} {p95(ours):7.1f} {floor:13.1f} {p95(bare):7.1f} {median / floor:6.1f}"
-            )
+            row = f"{path:34} {name:28} {median:7.1f} {p95(ours):7.1f} {floor:13.1f} {p95(bare):7.1f}"
+            print(f"{row} {median / floor:6.1f}", flush=True)
         browser.close()
     server.shutdown()
 
