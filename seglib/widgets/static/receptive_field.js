@@ -63,7 +63,7 @@ var ge=["conv","max pool","average pool"],q={kernel:[1,11],stride:[1,4],dilation
 .seglib canvas { display: block; width: 100%; border-radius: 0.25rem; touch-action: pan-y; background: var(--seg-tint); }
 .seglib canvas[tabindex] { cursor: crosshair; }
 .seglib dl.seg-readouts { display: flex; flex-wrap: wrap; gap: 0.25rem 1.5rem; margin: 0.75rem 0; padding: 0.5rem 0.75rem; border-radius: 0.375rem; background: var(--seg-tint); }
-.seglib .seg-readouts > div { display: flex; gap: 0.4rem; align-items: baseline; margin: 0; }
+.seglib .seg-readouts > div { display: flex; gap: 0.4rem; align-items: center; margin: 0; }
 .seglib .seg-readouts > div > :is(dt, dd) { float: none; display: block; width: auto; margin: 0; padding: 0; }
 .seglib .seg-readouts > div > dt { font-weight: 400; }
 .seglib .seg-readouts > div > dd { font-weight: 600; }
