@@ -48,6 +48,14 @@ def site() -> Path:
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
     """Serves files without telling each of them."""
 
+    def do_GET(self) -> None:  # noqa: N802 (the base class's name)
+        """Serve a file; the icon that browsers ask every server's root for is none of the book's."""
+        if self.path == "/favicon.ico":
+            self.send_response(204)
+            self.end_headers()
+        else:
+            super().do_GET()
+
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
