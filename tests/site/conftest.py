@@ -48,7 +48,7 @@ def site() -> Path:
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
     """Serves files without telling each of them."""
 
-    def do_GET(self) -> None:  # noqa: N802 (the base class's name)
+    def do_GET(self) -> None:
         """Serve a file; the icon that browsers ask every server's root for is none of the book's."""
         if self.path == "/favicon.ico":
             self.send_response(204)
