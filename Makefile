@@ -82,7 +82,7 @@ refresh: $(READY) ## execute the chapters and store the outputs that nbval check
 	@$(RUN) tools.notebooks refresh $(FILES)
 
 bench: $(READY) ## every benchmark, one after the other
-	@for file in benchmarks/*.py; do printf '\n=== %s ===\n' "$$file"; $(VENV)/bin/python "$$file"; done
+	@for file in benchmarks/*.py; do printf '\n=== %s ===\n' "$$file"; $(RUN) "benchmarks.$$(basename "$$file" .py)"; done
 
 repository: $(READY) ## lead every link to another repository: make repository URL=https://github.com/OWNER/NAME
 	@$(RUN) tools.repository $(URL)

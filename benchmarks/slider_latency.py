@@ -1,6 +1,6 @@
 """From a slider's input to the next paint in the built pages, on a processor made four times slower.
 
-`make site` first, then `python benchmarks/slider_latency.py`. The budget is a 95th percentile under 16 ms. What the
+`make site` first, then `python -m benchmarks.slider_latency`. The budget is a 95th percentile under 16 ms. What the
 machine and the page themselves need is measured beside it, in the same run: a bare range input with a number behind it,
 put into the same page. Run it on a machine that does nothing else; the load is printed.
 """

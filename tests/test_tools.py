@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -179,3 +180,15 @@ def test_makefile_help_names_every_target():
     phony = next(line for line in text.splitlines() if line.startswith(".PHONY")).split()[1:]
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert set(phony) <= set(shown.split())
+
+
+def test_example_of_the_readme_prints_what_it_says(capsys):
+    code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)[1]
+    exec(compile(code, "README.md", "exec"), {})
+    said = re.search(r"print\(field\.size.*# (.*)", code)[1]
+    assert capsys.readouterr().out.splitlines()[0] == said
+
+
+def test_readme_names_the_pinned_torch():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert " ".join(environment.torch_pins(ROOT / "requirements.txt")) in text
