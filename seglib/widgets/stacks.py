@@ -259,14 +259,16 @@ def place(layers: list[Layer], size: tuple[int, int]) -> list[Placed]:
     field, jump, start = 1, 1, 0.0
     found = []
     for module, layer in zip(build(layers, in_channels=1, width=1), layers, strict=True):
+        height, width = maps.shape[-2:]
         try:
             maps = module.to("meta")(maps)
-        except RuntimeError as error:
-            height, width = maps.shape[-2:]
+        except RuntimeError:
+            maps = maps[..., :0]
+        if maps.numel() == 0:  # torch 2.11 answers some of these with an empty map instead of an error
             raise ValueError(
                 f"{layer['name']}: its kernel spans {span(layer)} units, but the map below has {height} x {width}; "
                 "choose a smaller kernel or rate, more padding, or a smaller stride below"
-            ) from error
+            )
         field += (span(layer) - 1) * jump
         start += ((span(layer) - 1) / 2 - padding(layer)) * jump
         jump *= layer.get("stride", 1)
