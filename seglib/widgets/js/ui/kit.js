@@ -121,7 +121,8 @@ export const button = (text, onclick, attributes = {}) => h("button", { type: "b
  */
 export function picture({ label, aspect, draw, onpoint, onkey, caption }) {
   const canvas = h("canvas", { role: onkey ? "application" : "img", "aria-label": label, tabindex: onkey ? 0 : null });
-  const context = canvas.getContext("2d");
+  // Small pictures drawn anew at every step: kept in main memory they are painted sooner, and more evenly.
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   let ratio = aspect;
   let width = 0;
   const redraw = () => {
