@@ -12,6 +12,7 @@ from seglib.data import photograph
 from seglib.widgets import DilationExplorer
 from seglib.widgets.dilation import SIZE, dilated_response, filter_weights
 from tests.node import call
+from tools import ROOT
 
 
 def brute_force(image: torch.Tensor, weights: torch.Tensor, rate: int, y: int, x: int) -> float:
@@ -64,6 +65,10 @@ def test_kernel_answers_every_change_with_the_layer_now_shown():
         np.testing.assert_allclose(pixels, expected, atol=1e-5)
         assert answer["milliseconds"] > 0
         assert "PyTorch" in answer["by"]
+
+
+def test_landing_page_counts_the_pixels_right():
+    assert f"each of {SIZE[0] * SIZE[1]:,} pixels" in (ROOT / "book/index.md").read_text(encoding="utf-8")
 
 
 def test_photo_in_the_page_is_the_photo_in_python():

@@ -1,5 +1,5 @@
 // DilationExplorer: what one dilated layer touches on a photograph, and what a stack of them leaves out.
-import { commonFactor, convolve, coverage, FILTERS, largestGap, response, span, taps, toPyTorch } from "./core/dilation.js";
+import { commonFactor, convolve, coverage, FILTERS, largestGap, span, taps, toPyTorch } from "./core/dilation.js";
 import { actions, announcer, button, card, grayPixels, h, hatch, legend, once, picture, readouts, select, slider } from "./ui/kit.js";
 
 const SCHEDULES = [
@@ -172,7 +172,7 @@ async function render({ model, el }) {
     kernel.set(k);
     filter.set(name);
     const wide = span(k, r);
-    const output = number(response(touched));
+    const output = number(result.data[y * photo.width + x]); // the value in the picture, whoever computed it
     closeUp.caption(hovered?.pixel != null
       ? `Tap: ${number(hovered.weight)} × ${number(hovered.pixel)} = ${number(hovered.weight * hovered.pixel)}`
       : `${windowSize()} × ${windowSize()} pixels around the unit; point at a tap to see its product`);

@@ -55,9 +55,6 @@ export function taps({ data, width, height }, weights, kernel, rate, x, y) {
   });
 }
 
-/** Sum of weight times pixel over the taps. */
-export const response = (list) => list.reduce((sum, { weight, pixel }) => sum + weight * (pixel ?? 0), 0);
-
 /** Along one axis, on how many ways each pixel of the field reaches the unit in its middle. */
 export function pathCounts(kernel, rates) {
   let counts = Float64Array.of(1);

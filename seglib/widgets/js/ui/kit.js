@@ -37,13 +37,12 @@ function onDarkPaper(element) {
 
 /**
  * The card a widget lives in. `redraw` is called when the theme changes.
- * Returns { root, colour(name), every(listener pairs), dispose }.
+ * Returns { root, colour(name), dispose }.
  */
 export function card(el, { label, redraw }) {
   const root = h("section", { class: "seglib", "aria-label": label }, h("style", {}, css));
   el.append(root);
   const cache = new Map();
-  const ends = [];
   const adapt = () => {
     // where the host names no colours, the paper around the card decides; where it does, the card's own paper is painted
     // with them (the book's dark theme, for one, puts outputs on light paper)
@@ -68,11 +67,9 @@ export function card(el, { label, redraw }) {
       if (!cache.has(name)) cache.set(name, getComputedStyle(root).getPropertyValue(`--seg-${name}`).trim());
       return cache.get(name);
     },
-    onDispose: (end) => ends.push(end),
     dispose() {
       watcher.disconnect();
       scheme.removeEventListener("change", follow);
-      ends.forEach((end) => end());
       root.remove();
     },
   };
