@@ -268,17 +268,36 @@ export function actions({ code, onreset }) {
   };
 }
 
-/** Many changes in one event become one repaint, before the browser paints. */
+const DEAR = 2; // ms of script; on a phone about as much again goes into layout and raster
+
+/**
+ * Many changes become one repaint. A cheap one joins the browser's next paint. A dear one, on a slow machine, lets that
+ * paint pass: the slider under the finger moves at once, and the pictures follow in the frame after it.
+ */
 export function once(paint) {
   let waiting = false;
+  let cost = 0;
+  const run = () => {
+    waiting = false;
+    const start = performance.now();
+    paint();
+    cost = 0.7 * cost + 0.3 * (performance.now() - start);
+  };
   return () => {
     if (waiting) return;
     waiting = true;
-    queueMicrotask(() => {
-      waiting = false;
-      paint();
-    });
+    if (cost < DEAR) queueMicrotask(run);
+    else afterPaint(run);
   };
+}
+
+/** A task queued in a frame's own callback runs once the frame is painted. */
+function afterPaint(task) {
+  requestAnimationFrame(() => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => (port1.close(), task());
+    port2.postMessage(null);
+  });
 }
 
 /** Bytes of a PNG as grey values from 0 to 1, exactly as in the file. */
