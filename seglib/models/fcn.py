@@ -78,6 +78,8 @@ class FCN(nn.Module):
             raise ValueError(f"stride={stride} must be 32, 16 or 8")
         if upsampling not in ("frozen", "learned"):
             raise ValueError(f'upsampling={upsampling!r} must be "frozen" or "learned"')
+        if same_padding and fc6_kernel % 2 == 0:
+            raise ValueError(f"fc6_kernel={fc6_kernel} must be odd with same_padding, so that both sides get as much")
         K = at_least_one("num_classes", num_classes)
         self.in_channels = at_least_one("in_channels", in_channels)
         self.stride = stride
