@@ -163,6 +163,7 @@ def test_skips_change_the_logits():
     [
         ({"upsampling": "nearest"}, 'upsampling=\'nearest\' must be "frozen" or "learned"'),
         ({"stride": 4}, "stride=4 must"),
+        ({"same_padding": True, "fc6_kernel": 4}, "fc6_kernel=4 must be odd"),
     ],
 )
 def test_bad_options_are_named(options, message):
