@@ -177,3 +177,10 @@ def visit(page: Page, url: str) -> None:
         page.wait_for_url("**/book/index.html", wait_until="load")  # the root leads on to the first page
     page.evaluate("window.MathJax?.startup?.promise")
     page.wait_for_function("!document.querySelector('.seglib-widget[data-state=\"loading\"]')", timeout=15_000)
+
+
+def settle(page: Page) -> None:
+    """Wait until what the last action asked for is painted; on a slow machine pictures come a frame after the slider."""
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
+    )

@@ -7,7 +7,7 @@ from seglib.data import photograph
 from seglib.widgets import DilationExplorer
 from seglib.widgets.dilation import SIZE, dilated_response, filter_weights
 from tests.fixtures.dilation import path_counts
-from tests.site.conftest import visit
+from tests.site.conftest import settle, visit
 
 CHAPTER = "book/dilated_convolution.html"
 
@@ -26,6 +26,7 @@ def slide(page: Page, key: str, label: str, value: int) -> None:
     """Move a slider as a hand would: its value, and the input event."""
     control = widget(page, key).get_by_role("slider", name=label, exact=True)
     control.evaluate("(e, v) => { e.value = v; e.dispatchEvent(new Event('input', { bubbles: true })); }", str(value))
+    settle(page)
 
 
 def readout(page: Page, key: str, name: str) -> str:
@@ -84,6 +85,7 @@ def test_stack_numbers_are_pytorchs_for_every_list_and_slider(chapter):
 
 
 def check_stack(page: Page, rates: list[int]) -> None:
+    settle(page)
     counts = path_counts(3, rates)
     field, read = len(counts), int((counts > 0).sum())
     assert readout(page, "stack", "field") == f"{field} × {field}"
@@ -109,6 +111,7 @@ def test_keyboard_alone_moves_the_slider_and_the_unit(chapter):
     rate = widget(chapter, "layer").get_by_role("slider", name="Rate")
     rate.focus()
     chapter.keyboard.press("ArrowRight")
+    settle(chapter)
     assert readout(chapter, "layer", "span") == "7 × 7"
     start = DilationExplorer()
     chapter.keyboard.press("Tab")
@@ -118,6 +121,7 @@ def test_keyboard_alone_moves_the_slider_and_the_unit(chapter):
     assert focused == "CANVAS", "the close-up follows the controls"
     for key in ("ArrowLeft", "ArrowUp", "Shift+ArrowRight", "Shift+ArrowDown"):
         chapter.keyboard.press(key)
+    settle(chapter)
     expected = true_output(start.x + 9, start.y + 9, 3, 3, "edges")
     assert float(readout(chapter, "layer", "output")) == pytest.approx(expected, abs=6e-4)
 
@@ -127,6 +131,7 @@ def test_pointing_at_the_photograph_moves_the_unit_and_at_a_tap_shows_its_produc
     photo.scroll_into_view_if_needed()
     box = photo.bounding_box()
     chapter.mouse.move(box["x"] + 100.5 / 180 * box["width"], box["y"] + 60.5 / 120 * box["height"])
+    settle(chapter)
     assert float(readout(chapter, "layer", "output")) == pytest.approx(true_output(100, 60, 2, 3, "edges"), abs=6e-4)
     near = widget(chapter, "layer").locator("canvas").nth(0).bounding_box()
     chapter.mouse.move(near["x"] + near["width"] / 2, near["y"] + near["height"] / 2)
@@ -151,6 +156,7 @@ def test_reset_goes_back_to_the_first_state_and_clears_the_address(chapter):
     slide(chapter, "layer", "Rate", 12)
     chapter.wait_for_function("location.hash.includes('layer.rate=12')")
     widget(chapter, "layer").get_by_role("button", name="Reset").click()
+    settle(chapter)
     assert readout(chapter, "layer", "span") == "5 × 5"
     chapter.wait_for_function("location.hash === ''")
 

@@ -16,7 +16,7 @@ from seglib.receptive_field import ReceptiveField, receptive_field
 from seglib.widgets import ReceptiveFieldExplorer
 from seglib.widgets.receptive_field import SIZE
 from seglib.widgets.stacks import PRESETS, Layer, build, place
-from tests.site.conftest import visit
+from tests.site.conftest import settle, visit
 
 CHAPTER = "book/receptive_field.html"
 KEY = "receptive_field"
@@ -45,6 +45,7 @@ def slide(page: Page, label: str, value: int) -> None:
     slider(page, label).evaluate(
         "(e, v) => { e.value = v; e.dispatchEvent(new Event('input', { bubbles: true })); }", str(value)
     )
+    settle(page)
 
 
 def readout(page: Page, name: str) -> str:
@@ -64,6 +65,7 @@ def truth(stack: str, in_channels: int, layer: str) -> ReceptiveField:
 
 def check(page: Page, stack: list[Layer], layer: str, in_channels: int = 3) -> None:
     """Compare what is shown with seglib.receptive_field."""
+    settle(page)
     exact = truth(json.dumps(stack), in_channels, layer)
     assert readout(page, "layer") == layer
     assert readout(page, "field") == f"{exact.size[0]} × {exact.size[1]} px"
@@ -80,6 +82,7 @@ def check(page: Page, stack: list[Layer], layer: str, in_channels: int = 3) -> N
 
 def choose(page: Page, preset: str) -> tuple[list[Layer], int]:
     widget(page).get_by_label("Network").select_option(value=preset)
+    settle(page)
     return PRESETS[preset]["layers"], PRESETS[preset]["in_channels"]
 
 
@@ -181,6 +184,7 @@ def test_keyboard_alone_moves_unit_and_layer(chapter):
     for key, dx, dy in (("ArrowLeft", -1, 0), ("ArrowRight", 1, 0), ("PageUp", 0, -1), ("PageDown", 0, 1), ("Shift+ArrowUp", 0, -1), ("Shift+ArrowDown", 0, 1)):  # fmt: skip  # noqa: E501
         before = [int(slider(chapter, label).input_value()) for label in ("Column", "Row")]
         chapter.keyboard.press(key)
+        settle(chapter)
         after = [int(slider(chapter, label).input_value()) for label in ("Column", "Row")]
         assert after == [before[0] + dx, before[1] + dy], key
     chapter.keyboard.press("ArrowUp")
@@ -190,6 +194,7 @@ def test_keyboard_alone_moves_unit_and_layer(chapter):
     check(chapter, stack, "conv4_1")
     for _ in range(3):
         chapter.keyboard.press("ArrowUp")
+    settle(chapter)
     assert [int(slider(chapter, label).input_value()) for label in ("Column", "Row")] == [
         start.x,
         start.y,
@@ -212,6 +217,7 @@ def test_pointing_looks_and_pressing_stays(chapter):
     assert slider(chapter, "Column").input_value() == "9", "looking moves no control"
     chapter.mouse.down()
     chapter.mouse.up()
+    settle(chapter)
     assert slider(chapter, "Column").input_value() == "2"
     assert slider(chapter, "Row").input_value() == "9"
     check(chapter, stack, "pool4")
@@ -219,13 +225,16 @@ def test_pointing_looks_and_pressing_stays(chapter):
     x, _ = place_of(chapter, 200, 0)
     top = canvas(chapter).bounding_box()["y"] + 25
     chapter.mouse.move(x, top)
+    settle(chapter)
     assert readout(chapter, "layer") == "pool5"
     chapter.mouse.move(x, top - 300)
+    settle(chapter)
     assert readout(chapter, "layer") == "pool4", "what was only looked at is left again"
     chapter.mouse.move(x, top)
     chapter.mouse.down()
     chapter.mouse.up()
     chapter.mouse.move(x, top - 300)
+    settle(chapter)
     assert slider(chapter, "Column").input_value() == "6"
     check(chapter, stack, "pool5")
 
@@ -263,6 +272,7 @@ def test_views_show_box_heat_or_both(chapter):
     unseen, middle = (10, 180), (151, 71)
     for name, grey, purple in (("Both", True, True), ("Theoretical box", True, False), ("Effective heat", False, True)):
         widget(chapter).get_by_role("button", name=name).click()
+        settle(chapter)
         assert widget(chapter).get_by_role("button", name=name).get_attribute("aria-pressed") == "true"
         assert (len(set(pixel(*unseen))) == 1) == grey
         red, green, blue = pixel(*middle)
