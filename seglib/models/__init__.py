@@ -10,19 +10,49 @@ from difflib import get_close_matches
 
 from torch import nn
 
-from seglib.models import fcn
+from seglib.models import deconvnet as _deconvnet
+from seglib.models import deeplab_v1 as _deeplab_v1
+from seglib.models import dilated_net as _dilated_net
+from seglib.models import fc_densenet as _fc_densenet
+from seglib.models import fcn as _fcn
+from seglib.models import segnet as _segnet
+from seglib.models import unet as _unet
 from seglib.models._paper import Paper, Result
 from seglib.models._vgg import load_vgg16
+from seglib.models.deconvnet import deconvnet
+from seglib.models.deeplab_v1 import deeplab_v1, deeplab_v1_largefov
+from seglib.models.dilated_net import context_module, dilated_front_end, dilated_net, dilated_net_large
+from seglib.models.fc_densenet import fc_densenet56, fc_densenet67, fc_densenet103
 from seglib.models.fcn import fcn8s, fcn16s, fcn32s
+from seglib.models.segnet import segnet, segnet_basic
+from seglib.models.unet import unet
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "fcn32s": fcn32s,
     "fcn16s": fcn16s,
     "fcn8s": fcn8s,
+    "deconvnet": deconvnet,
+    "segnet": segnet,
+    "segnet_basic": segnet_basic,
+    "unet": unet,
+    "fc_densenet56": fc_densenet56,
+    "fc_densenet67": fc_densenet67,
+    "fc_densenet103": fc_densenet103,
+    "deeplab_v1": deeplab_v1,
+    "deeplab_v1_largefov": deeplab_v1_largefov,
+    "dilated_front_end": dilated_front_end,
+    "dilated_net": dilated_net,
+    "dilated_net_large": dilated_net_large,
 }
-PAPERS: dict[str, Paper] = fcn.PAPER
-
-__all__ = ["MODELS", "PAPERS", "Paper", "Result", "create", "load_vgg16", "options_of", *MODELS]
+PAPERS: dict[str, Paper] = {
+    **_fcn.PAPER,
+    **_deconvnet.PAPER,
+    **_segnet.PAPER,
+    **_unet.PAPER,
+    **_fc_densenet.PAPER,
+    **_deeplab_v1.PAPER,
+    **_dilated_net.PAPER,
+}
 
 
 def create(
@@ -73,3 +103,21 @@ def options_of(name: str) -> dict[str, object]:
         for option, parameter in inspect.signature(builder.return_annotation).parameters.items()
         if parameter.default is not parameter.empty and option not in inspect.signature(create).parameters
     }
+
+
+from seglib.models.summary import Summary, SummaryRow, describe  # noqa: E402  it describes what stands in MODELS
+
+__all__ = [
+    "MODELS",
+    "PAPERS",
+    "Paper",
+    "Result",
+    "Summary",
+    "SummaryRow",
+    "context_module",
+    "create",
+    "describe",
+    "load_vgg16",
+    "options_of",
+    *MODELS,
+]

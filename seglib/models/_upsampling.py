@@ -51,3 +51,15 @@ def learned_upsampling(channels: int, stride: int, *, padding: int = 0) -> nn.Co
         layer.weight.zero_()
         layer.weight[range(channels), range(channels)] = bilinear_kernel(2 * stride).to(layer.weight)
     return layer
+
+
+def zoom(x: Tensor, size: tuple[int, int], *, first: int) -> Tensor:
+    """Bilinear interpolation by 8: score (i, j) lies at pixel (8i + first, 8j + first).
+
+    Within the map it is `interpolate` to 8 (n - 1) + 1 pixels with corners aligned, Caffe's Interp layer; the outermost
+    scores are repeated beyond it, for up to 8 pixels, and what is not in `size` is cropped.
+    """
+    x = F.pad(x, (1, 1, 1, 1), mode="replicate")
+    x = F.interpolate(x, (8 * x.shape[2] - 7, 8 * x.shape[3] - 7), mode="bilinear", align_corners=True)
+    start = 8 - first
+    return x[:, :, start : start + size[0], start : start + size[1]]

@@ -16,14 +16,6 @@ def image(height: int, width: int, *, count: int = 2, channels: int = 3) -> torc
     return torch.rand(count, channels, height, width, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.mark.parametrize("name", NAMES)
 class TestEveryNetwork:
     @pytest.mark.parametrize("size", [IMAGE, (65, 97), (70, 101)], ids=str)

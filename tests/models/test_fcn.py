@@ -8,28 +8,17 @@ from torch import nn
 
 from seglib import models
 from seglib.models.fcn import FCN
+from tests.models.layer_table import layers_of, shapes_of
 from tests.models.test_papers import FACTS, on_meta
 
 NAMES = ("fcn32s", "fcn16s", "fcn8s")
 UPSAMPLING = {"upscore": 32, "upscore16": 16, "upscore8": 8, "upscore2": 2, "upscore_pool4": 2}
 
 
-def by_name(model: nn.Module) -> dict[str, nn.Module]:
-    return {path.rpartition(".")[2]: module for path, module in model.named_modules() if not list(module.children())}
-
-
-def shapes_of(model: nn.Module, size: tuple[int, int]) -> dict[str, list[int]]:
-    shapes = {}
-    for name, module in by_name(model).items():
-        module.register_forward_hook(lambda _m, _i, out, name=name: shapes.__setitem__(name, list(out.shape[1:])))
-    shapes["score"] = list(model.eval()(torch.empty(1, 3, *size, device="meta")).shape[1:])
-    return shapes
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_every_layer_is_the_release_s(name):
     model = on_meta(name)
-    layers, shapes = by_name(model), shapes_of(model, (500, 500))
+    layers, shapes = layers_of(model), shapes_of(model, (500, 500))
     seen = set()
     for fact in FACTS[name]["layers"]:
         if fact["type"] in ("Crop", "Eltwise"):

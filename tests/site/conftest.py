@@ -180,7 +180,7 @@ def visit(page: Page, url: str) -> None:
 
 
 def settle(page: Page) -> None:
-    """Wait until what the last action asked for is painted; on a slow machine pictures come a frame after the slider."""
+    """Wait until what the last action asked for is painted; on a slow machine pictures come in a second frame."""
     page.evaluate(
         "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
     )
