@@ -25,6 +25,7 @@ from seglib.models.dilated_net import context_module, dilated_front_end, dilated
 from seglib.models.fc_densenet import fc_densenet56, fc_densenet67, fc_densenet103
 from seglib.models.fcn import fcn8s, fcn16s, fcn32s
 from seglib.models.segnet import segnet, segnet_basic
+from seglib.models.summary import Summary, SummaryRow, describe
 from seglib.models.unet import unet
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
@@ -104,8 +105,6 @@ def options_of(name: str) -> dict[str, object]:
         if parameter.default is not parameter.empty and option not in inspect.signature(create).parameters
     }
 
-
-from seglib.models.summary import Summary, SummaryRow, describe  # noqa: E402  it describes what stands in MODELS
 
 __all__ = [
     "MODELS",

@@ -129,6 +129,8 @@ def load_vgg16(model: nn.Module, state: dict[str, Tensor] | None = None) -> list
     with torch.no_grad():
         for name, module in layers.items():
             place = f"features.{FEATURES[name]}" if name in FEATURES else f"classifier.{CLASSIFIER[name]}"
+            if f"{place}.weight" not in state:
+                raise ValueError(f"state has no {place}.weight for {name}: it is not that of torchvision.models.vgg16")
             weight = state[f"{place}.weight"]
             if name in CLASSIFIER:
                 weight = weight.view(4096, *((512, 7, 7) if name == "fc6" else (4096, 1, 1)))

@@ -23,7 +23,7 @@ from seglib.models._upsampling import BilinearUpsampling
 
 # At the top, not in `describe`: torch has loaded what tracing needs by itself, so that this adds 0.04 s.
 from seglib.receptive_field import LayerRow, layer_table
-from seglib.receptive_field.table import _cells
+from seglib.receptive_field.table import cells
 
 VIEWS = ("slice", "select", "split", "split_with_sizes", "unbind", "view", "permute", "transpose", "expand", "unfold")
 
@@ -48,8 +48,8 @@ class SummaryRow(LayerRow):
     label: str
 
 
-HEADINGS = ("layer", "type", "output shape", "parameters", "MACs, M", "MB", "kernel", "stride", "dilation", "sees")
-NUMBERS = HEADINGS[3:9]  # these columns are aligned at the right, in STYLE too
+HEADINGS = ("layer", "type", "output shape", "parameters", "MACs, M", "MB", "kernel", "sees")
+NUMBERS = HEADINGS[3:6]  # these columns are aligned at the right, in STYLE too
 
 
 @dataclass(frozen=True, repr=False)
@@ -147,7 +147,7 @@ class Summary:
                 f"is {self.largest.label}'s, {_short(self.largest.memory)}B",
             ),
             ("Output stride", f"{self.output_stride} (pixels from one unit to the next in the finest map that scores)"),
-            ("Receptive field", f"{_cells(self._last)[-1]} (pixels that one unit of the output sees, each way)"),
+            ("Receptive field", f"{cells(self._last)[-1]} (pixels that one unit of the output sees, each way)"),
         ]
 
     def __repr__(self) -> str:  # as a data frame's: the table itself, also where a cell ends with it
@@ -185,14 +185,15 @@ class Summary:
         )
 
 
-# Colours are the page's own, of the book or of a notebook. `Canvas` is what a page without any would have.
+# The header that stays in place needs the page's colour under it: the book's, JupyterLab's, VS Code's or Colab's.
 STYLE = """
 .seglib-summary .scroll { max-height: 32rem; overflow: auto; }
 .seglib-summary table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.seglib-summary thead th { position: sticky; top: 0; vertical-align: bottom;
-  background: var(--pst-color-background, var(--jp-layout-color0, Canvas)); }
-.seglib-summary :is(th, td) { text-align: left; white-space: nowrap; }
-.seglib-summary tr :nth-child(n + 4):nth-child(-n + 9) { text-align: right; }
+.seglib-summary .scroll :is(th, td) { padding: 0.15rem 0.4rem; font-size: 0.8rem; text-align: left;
+  white-space: nowrap; }
+.seglib-summary .scroll tr :nth-child(n + 4):nth-child(-n + 6) { text-align: right; }
+.seglib-summary thead th { position: sticky; top: 0; background: var(--pst-color-background, var(--jp-layout-color0,
+  var(--vscode-editor-background, var(--colab-primary-surface-color, Canvas)))); }
 .seglib-summary dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.15rem 1rem; margin: 0.75rem 0; }
 .seglib-summary dd { margin: 0; }
 """
@@ -342,13 +343,15 @@ def _multiplies(row: SummaryRow, layer: nn.Module | None) -> bool:
 
 
 def _line(row: SummaryRow) -> tuple[str, ...]:
-    _, kind, shape, kernel, stride, dilation, _, _, sees = _cells(row)
+    _, kind, shape, kernel, stride, dilation, _, _, sees = cells(row)
     parameters = f"{row.trainable:,}" if row.trainable else ""
     if row.frozen:
         parameters += f"{parameters and ' + '}{row.frozen:,} frozen"
     macs = f"{row.macs / 1e6:,.1f}" if row.macs else ""
     memory = f"{row.memory / 1e6:,.1f}" if row.memory else ""
-    return row.label, kind, shape, parameters, macs, memory, kernel, stride, dilation, sees
+    kernel += f" stride {stride}" if stride not in ("", "1") else ""
+    kernel += f" dilation {dilation}" if dilation not in ("", "1") else ""
+    return row.label, kind, shape, parameters, macs, memory, kernel, sees
 
 
 def _short(number: int) -> str:

@@ -74,7 +74,7 @@ class LayerTable:
         )
 
     def __str__(self) -> str:
-        lines = [HEADINGS, *(_cells(row) for row in self.rows)]
+        lines = [HEADINGS, *(cells(row) for row in self.rows)]
         widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
         aligned = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
         return "\n".join([self.caption, *(line.rstrip() for line in aligned)])
@@ -83,8 +83,8 @@ class LayerTable:
         head = "".join(f'<th scope="col">{heading}</th>' for heading in HEADINGS)
         body = ""
         for row in self.rows:
-            name, *cells = map(escape, _cells(row))
-            body += f'<tr><th scope="row">{name}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>\n'
+            name, *rest = map(escape, cells(row))
+            body += f'<tr><th scope="row">{name}</th>{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>\n'
         # Wider than a phone it scrolls, and what scrolls must be reachable by keyboard: hence the tabindex.
         return (
             f'<table tabindex="0">\n<caption>{escape(self.caption)}</caption>\n'
@@ -126,7 +126,8 @@ def _row(step: Step, image: tuple[int, int]) -> LayerRow:
     )
 
 
-def _cells(row: LayerRow) -> tuple[str, ...]:
+def cells(row: LayerRow) -> tuple[str, ...]:
+    """A row as text, one for each of HEADINGS."""
     kernel = ["" if pair is None else _pair(pair) for pair in (row.kernel, row.stride, row.dilation, row.padding)]
     shown = [_pair(size) for size in row.sizes[:2]] + (["..."] if len(row.sizes) > 4 else [])
     if len(row.sizes) > 1:

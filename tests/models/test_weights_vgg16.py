@@ -209,3 +209,11 @@ class TestBadInput:
         model = full_size("fcn32s", fc6_kernel=9)
         with pytest.raises(ValueError, match=r"VGG16's layer of shape .* cannot fill one of shape \(4096, 512, 9, 9\)"):
             load_vgg16(model, vgg.state_dict())
+
+    def test_state_of_another_network_is_refused(self):
+        with torch.device("meta"):
+            state = torchvision.models.vgg16_bn(weights=None).state_dict()
+        with pytest.raises(
+            ValueError, match=r"state has no features\.2\.weight for conv1_2: it is not that of torchvision"
+        ):
+            load_vgg16(full_size("fcn32s"), state)
