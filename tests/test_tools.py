@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+import torchvision
 
 from tools import ROOT, book, chromium, colab, environment, node
 
@@ -182,11 +185,22 @@ def test_makefile_help_names_every_target():
     assert set(phony) <= set(shown.split())
 
 
-def test_example_of_the_readme_prints_what_it_says(capsys):
-    code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)[1]
-    exec(compile(code, "README.md", "exec"), {})
-    said = re.search(r"print\(field\.size.*# (.*)", code)[1]
+def test_examples_of_the_readme_do_what_they_say(capsys, monkeypatch):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    fields, networks, crf = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(compile(fields, "README.md", "exec"), {})
+    said = re.search(r"print\(field\.size.*# (.*)", fields)[1]
     assert capsys.readouterr().out.splitlines()[0] == said
+
+    monkeypatch.setattr("seglib.models._vgg.vgg16_state", lambda: torchvision.models.vgg16(weights=None).state_dict())
+    names = {}
+    exec(compile(networks, "README.md", "exec"), names)
+    assert "conv1_1" in capsys.readouterr().out
+    assert names["small"](torch.rand(1, 3, 45, 61)).shape == (1, 3, 45, 61)
+
+    names = {"image": np.zeros((20, 30, 3), np.uint8), "logits": torch.randn(4, 20, 30)}
+    exec(compile(crf, "README.md", "exec"), names)
+    assert names["probabilities"].shape == (4, 20, 30)
 
 
 def test_readme_names_the_pinned_torch():

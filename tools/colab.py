@@ -36,7 +36,7 @@ NAMED = [
 
 # Colab's ipykernel and jupyter-client are older than Python 3.13 and warn of it. Here warnings are not ours to mend.
 PYTEST = ["pytest", "-o", "filterwarnings=default", "--disable-warnings", "-p", "no:cacheprovider"]
-TESTS = ["tests/widgets", "tests/receptive_field", "tests/models"]
+TESTS = ["tests/widgets", "tests/receptive_field", "tests/models", "tests/crf"]
 
 
 def candidates() -> Iterator[str]:

@@ -10,16 +10,20 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
+from skimage.segmentation import find_boundaries
+from tqdm import tqdm
 
 from seglib.crf.mean_field import DenseCRF
 
 MODES = ("L", "P", "1", "I;16", "I")
+# Okabe and Ito's colours, which colour-blind eyes tell apart too
+COLOURS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167))
 
 
 class _UserError(Exception):
@@ -80,7 +84,7 @@ def refine(options: argparse.Namespace) -> None:
     with torch.inference_mode():
         q = crf(energies=energies, iterations=0)
         steps = crf.iterate(energies=energies, iterations=options.iterations)
-        for q in _progress(steps, options.iterations, options.quiet):  # noqa: B007
+        for q in tqdm(steps, total=options.iterations, desc="mean field", unit="step", disable=options.quiet):  # noqa: B007
             pass
     refined = values[q.argmax(0).cpu().numpy()]
     result = Image.fromarray(refined.astype(np.uint8 if values.max() < 256 else np.uint16))
@@ -94,19 +98,6 @@ def refine(options: argparse.Namespace) -> None:
         print(f"{options.picture}: photograph, before, after")
 
 
-def _progress(steps: Iterator[torch.Tensor], total: int, quiet: bool) -> Iterator[torch.Tensor]:
-    """Count the steps on the error stream, with a bar where tqdm is installed."""
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        for i, q in enumerate(steps, start=1):
-            if not quiet:
-                print(f"\rmean field {i}/{total}", end="\n" if i == total else "", file=sys.stderr, flush=True)
-            yield q
-    else:
-        yield from tqdm(steps, total=total, desc="mean field", unit="step", disable=quiet)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m seglib.crf", description=__doc__.split("\n\n")[0])
     parser.add_argument("image", type=Path, help="the photograph")
@@ -114,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-o", "--output", type=Path, required=True, help="the refined labels, a PNG")
     parser.add_argument("--picture", type=Path, help="also write photograph, before and after side by side")
     parser.add_argument("--iterations", type=int, default=10, help="updates (default: 10)")
-    parser.add_argument("--gt-prob", type=float, default=0.7, help="how sure the labels are (default: 0.7)")
+    parser.add_argument("--gt-prob", type=float, default=0.9, help="how sure the labels are (default: 0.9)")
     parser.add_argument("--ignore", type=int, help="the value that means: not known")
     names = ("WEIGHT", "SIGMA"), ("WEIGHT", "SIGMA_XY", "SIGMA_RGB")
     parser.add_argument(
@@ -125,8 +116,8 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         nargs=3,
         metavar=names[1],
-        default=(10, 80, 13),
-        help="appearance (default: 10 80 13)",
+        default=(4, 49, 5),
+        help="appearance (default: 4 49 5, as in DeepLab's script)",
     )
     parser.add_argument("--no-gaussian", action="store_true", help="leave the smoothness term out")
     parser.add_argument("--no-bilateral", action="store_true", help="leave the appearance term out")
@@ -167,16 +158,16 @@ def _energies(labels: np.ndarray, values: np.ndarray, gt_prob: float) -> torch.T
 
 
 def _before_after(image: np.ndarray, before: np.ndarray, after: np.ndarray, values: np.ndarray) -> Image.Image:
-    """Photograph, and both label pictures laid over it."""
-    hues = np.random.default_rng(0).permutation(len(values)) / len(values)
-    colours = np.array(
-        [Image.new("HSV", (1, 1), (int(255 * h), 200, 255)).convert("RGB").getpixel((0, 0)) for h in hues]
-    )
+    """Photograph, and both label pictures laid over it, outlined in white; label 0, most often background, is clear."""
     panels = [image]
     for labels in (before, after):
-        index = np.searchsorted(values, labels).clip(max=len(values) - 1)
-        known = (values[index] == labels)[..., None]
-        panels.append(np.where(known, (image * 0.4 + colours[index] * 0.6), image * 0.4).astype(np.uint8))
+        panel = image.astype(float)
+        for i, value in enumerate(values[values != 0]):
+            inside = labels == value
+            panel[inside] = 0.45 * panel[inside] + 0.55 * np.array(COLOURS[i % len(COLOURS)])
+        panel[~np.isin(labels, values)] *= 0.4  # not known
+        panel[find_boundaries(labels, mode="inner")] = 255
+        panels.append(panel.astype(np.uint8))
     return Image.fromarray(np.concatenate(panels, axis=1))
 
 

@@ -73,7 +73,8 @@ class DenseCRF:
             pictures of any sizes. None where `size` says it all.
         gaussian: (weight, sigma): the smoothness term, on positions only; None to leave it out. sigma in pixels.
         bilateral: (weight, sigma_xy, sigma_rgb): the appearance term; None to leave it out. sigma_xy in pixels,
-            sigma_rgb in steps of 256, also for images from 0 to 1. The defaults are those of pydensecrf's README.
+            sigma_rgb in steps of 256, also for images from 0 to 1. The defaults are those of
+            DeepLab's `run_densecrf.sh`; pydensecrf's README has (10, 80, 13), which swallows small objects.
         pairwise: any number of further terms.
         compatibility: "potts", mu = 1 for different labels and 0 for equal ones; or mu itself, K K, row l, column l',
             which may ask for a gradient.
@@ -98,7 +99,7 @@ class DenseCRF:
         image: Any = None,
         *,
         gaussian: tuple[Any, float] | None = (3.0, 3.0),
-        bilateral: tuple[Any, float, float] | None = (10.0, 80.0, 13.0),
+        bilateral: tuple[Any, float, float] | None = (4.0, 49.0, 5.0),
         pairwise: Sequence[Pairwise] = (),
         compatibility: Any = "potts",
         normalization: str = "symmetric",

@@ -87,7 +87,7 @@ def test_matrix_against_the_definition():
 
 def test_steps_of_the_iterator_are_pydensecrfs():
     image, energies = picture("astronaut", (30, 40)), random_energies(3, (30, 40))
-    for i, q in enumerate(DenseCRF(image).iterate(energies=energies, iterations=3), start=1):
+    for i, q in enumerate(DenseCRF(image, bilateral=(10, 80, 13)).iterate(energies=energies, iterations=3), start=1):
         expected = peer(image, energies, (3, 3), (10, 80, 13), iterations=i)
         assert np.abs(q.numpy() - expected).max() <= 1e-4
     assert i == 3

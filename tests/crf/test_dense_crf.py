@@ -127,7 +127,7 @@ def test_pairwise_terms_can_say_what_gaussian_and_bilateral_say():
         Pairwise(torch.from_numpy(np.concatenate([position / np.float32(80), colour])), 10.0),
     ]
     q = DenseCRF(IMAGE, gaussian=None, bilateral=None, pairwise=terms)(energies=ENERGIES)
-    assert torch.equal(q, DenseCRF(IMAGE)(energies=ENERGIES))
+    assert torch.equal(q, DenseCRF(IMAGE, gaussian=(3, 3), bilateral=(10, 80, 13))(energies=ENERGIES))
     more = DenseCRF(IMAGE, pairwise=[Pairwise(colour[:1], 2.0, normalization="after")])(energies=ENERGIES)
     assert not torch.equal(more, q)
 
