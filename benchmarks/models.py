@@ -1,7 +1,7 @@
 """The networks beside independent implementations: time, memory, and whether both compute the same.
 
-`python -m benchmarks.models` measures ours and a peer in turns, A B A B ..., and prints medians; the ratio is the
-median of the ratios of neighbours, so that a load that comes and goes meets both. Peers of the same geometry get our
+`python -m benchmarks.models` measures ours and a peer in turns, A B B A ..., and prints the best of each, since
+other programs only ever make one slower, and the ratio of the two. Peers of the same geometry get our
 weights, and the largest difference of the outputs is printed. Peers of another geometry are compared per multiply-
 accumulate, which says how well each uses the machine, not which network is cheaper.
 
@@ -26,7 +26,6 @@ import argparse
 import copy
 import os
 import platform
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -315,17 +314,21 @@ def compare(pair: Pair, device: torch.device, repeats: int, shrink: int) -> Iter
     for label, work in (("inference", infer), ("training", train)):
         ours_s, peer_s = in_turns([lambda m=m, w=work: w(m, x) for m in (ours, peer)], device, repeats)
         ours_mb, peer_mb = (memory_of(module, work, x) / 1e6 for module in (ours, peer))
-        ratio = statistics.median(a / b for a, b in zip(ours_s, peer_s, strict=True)) * per
-        times = [f"{1000 * statistics.median(all_s):.1f}" for all_s in (ours_s, peer_s)]
+        times = [f"{1000 * best:.1f}" for best in (ours_s, peer_s)]
+        ratio = ours_s / peer_s * per
         sizes = [f"{ours_mb:.0f}", f"{peer_mb:.0f}", f"{ours_mb / peer_mb:.2f}"]
         yield COLUMNS.format(name, label, *times, f"{ratio:.2f}", *sizes, remark)
         name = remark = ""
 
 
-def in_turns(works: list[Callable[[], object]], device: torch.device, repeats: int) -> tuple[list[float], ...]:
-    """Seconds of each piece of work, run one after the other so many times; a first round warms up."""
-    rounds = [[seconds(work, device) for work in works] for _ in range(repeats + 1)]
-    return tuple(map(list, zip(*rounds[1:], strict=True)))
+def in_turns(works: list[Callable[[], object]], device: torch.device, repeats: int) -> list[float]:
+    """Seconds of each piece of work at its best, both ways round so many times."""
+    times: list[list[float]] = [[] for _ in works]
+    for i in range(2 * repeats):
+        order = range(len(works)) if i % 2 else reversed(range(len(works)))
+        for j in order:
+            times[j].append(seconds(works[j], device))
+    return [min(each) for each in times]
 
 
 def multiply_accumulates(model: nn.Module, x: Tensor) -> int:
@@ -394,14 +397,14 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small images and few repetitions: to see that it runs")
     arguments = parser.parse_args()
     device = torch.device(arguments.device)
-    repeats, shrink = (1, 2) if arguments.quick else (20 if device.type == "cuda" else 5, 1)
+    repeats, shrink = (1, 2) if arguments.quick else (20 if device.type == "cuda" else 4, 1)
 
     what = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU {platform.machine()}"
     print(
         f"torch {torch.__version__}, torchvision {torchvision.__version__}, "
         f"segmentation-models-pytorch {segmentation_models_pytorch.__version__}, Python {platform.python_version()}\n"
         f"{what}, {torch.get_num_threads()} threads of {os.cpu_count()} cores, load {load()}; "
-        f"batch of 1, float32, medians of {repeats} runs in turns"
+        f"batch of 1, float32, best of {2 * repeats} runs in turns"
     )
     start = time.perf_counter()
     print("\n" + COLUMNS.format(*HEADINGS))
