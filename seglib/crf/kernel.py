@@ -13,7 +13,7 @@ from seglib.crf.exact import exact_kernel
 from seglib.crf.lattice import permutohedral_lattice
 
 NORMALIZATIONS = ("symmetric", "after", "before", "none")
-METHODS = ("lattice", "exact")
+METHODS = ("lattice", "exact", "pydensecrf")
 TINY = 1e-20
 
 

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seglib.crf.cpp import CppField, CppKernel, check_installed
 from seglib.crf.features import bilateral_features, check_number, check_sigma, position_features
 from seglib.crf.inputs import read_image, read_unary
 from seglib.crf.kernel import METHODS, NORMALIZATIONS, LinearMap, apply_kernel, gaussian_kernel
@@ -80,7 +81,8 @@ class DenseCRF:
             which may ask for a gradient.
         normalization: how kernels are normalised by `n_i = sum_j k(f_i, f_j)`: "symmetric", by 1/sqrt(n) before and
             after filtering; "after", by 1/n, as in the paper; "before"; "none".
-        method: "lattice": the permutohedral lattice; "exact": every pixel with every other, for at most 10 000 pixels.
+        method: "lattice": the permutohedral lattice; "exact": every pixel with every other, for at most 10 000 pixels;
+            "pydensecrf": its C++, where that is installed: on the CPU, without gradients.
         size: without an image: (h, w), or the axes of any other grid. Only if image and bilateral are None.
         device: where to compute; by default where the image is, or on the CPU.
         dtype: float32, or float64 to check gradients. float32 gives pydensecrf's lattice.
@@ -115,6 +117,8 @@ class DenseCRF:
         self.device = torch.device(device or (_first(image).device if _has_device(image) else "cpu"))
         self.dtype, self.method, self.normalization = dtype, method, _check_normalization(normalization)
         self._compatibility = self._read_compatibility(compatibility)
+        if method == "pydensecrf":
+            check_installed(self.device, dtype)
         images, self.batched = _split(image)
         if images is None:
             if bilateral is not None:
@@ -128,8 +132,9 @@ class DenseCRF:
         if self.batched and pairwise:
             raise ValueError(f"pairwise= has features of one picture, and there are {len(sizes)}; make a CRF for each")
         spatial: dict[tuple[int, ...], LinearMap] = {}
+        field = CppField if method == "pydensecrf" else _Field
         self._fields = [
-            _Field(shape, self._terms(picture, shape, gaussian, bilateral, pairwise, spatial))
+            field(shape, self._terms(picture, shape, gaussian, bilateral, pairwise, spatial))
             for picture, shape in zip(pictures, sizes, strict=True)
         ]
 
@@ -264,6 +269,8 @@ class DenseCRF:
     def _kernel(self, features: Tensor, normalization: str | None = None) -> LinearMap:
         with torch.no_grad():
             name = _check_normalization(self.normalization if normalization is None else normalization)
+            if self.method == "pydensecrf":
+                return CppKernel(features, name)
             return gaussian_kernel(features, normalization=name, method=self.method)
 
     def _weight(self, name: str, value: Any) -> float | Tensor:
