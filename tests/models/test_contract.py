@@ -37,7 +37,7 @@ class TestEveryNetwork:
         target = torch.randint(CLASSES, (2, *IMAGE))
         F.cross_entropy(model(image(*IMAGE)), target).backward()
         lost = [n for n, p in model.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())]
-        # a bias before batch normalisation changes nothing; its gradient is zero but for rounding
+        # of a bias before batch normalisation this shows the connection only: its gradient is rounding
         assert not lost
 
     def test_same_image_gives_the_same_logits(self, name):
