@@ -1,7 +1,7 @@
 """Run the chapters and the tests with Colab's versions, and write down how it went.
 
 `python -m tools.colab` finds a Python 3.13, makes `.venv-colab` with `tests/colab.txt`, shows that installing seglib
-there would change nothing else, runs the chapters (nbval) and the tests, and writes `benchmarks/colab.txt`.
+there would change nothing that is there, runs the chapters (nbval) and the tests, and writes `benchmarks/colab.txt`.
 """
 
 import json
@@ -36,7 +36,10 @@ NAMED = [
 
 # Colab's ipykernel and jupyter-client are older than Python 3.13 and warn of it. Here warnings are not ours to mend.
 PYTEST = ["pytest", "-o", "filterwarnings=default", "--disable-warnings", "-p", "no:cacheprovider"]
-TESTS = ["tests/widgets", "tests/receptive_field", "tests/models", "tests/crf"]
+TESTS = [f"tests/{folder}" for folder in ("widgets", "receptive_field", "models", "crf", "data", "metrics", "train")]
+
+# What seglib needs and Colab has not: pure Python, and satisfied with what is there.
+ADDED = {"torchmetrics", "lightning-utilities"}
 
 
 def candidates() -> Iterator[str]:
@@ -75,19 +78,28 @@ def prepare() -> None:
         subprocess.run([find_python(), "-m", "venv", str(FOLDER)], check=True)
         print("Installing Colab's versions: PyTorch is large, this takes a few minutes the first time", flush=True)
         install(FOLDER, REQUIREMENTS)
-    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-e", "."]
+    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-e", "."]
     subprocess.run(command, cwd=ROOT, check=True)
     STAMP.write_text(wanted, encoding="utf-8")
 
 
-def changed_by_seglib() -> list[str]:
-    """What `pip install` of seglib would install besides seglib, where Colab's versions are."""
-    report = FOLDER / "report.json"
-    command = [str(python_of(FOLDER)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--dry-run"]
-    subprocess.run([*command, "--report", str(report), "."], cwd=ROOT, check=True)
-    installed = json.loads(report.read_text(encoding="utf-8"))["install"]
-    named = (item["metadata"] for item in installed)
-    return [f"{item['name']} {item['version']}" for item in named if item["name"] != "seglib"]
+def installed_by_seglib() -> tuple[list[str], list[str]]:
+    """What `pip install` of seglib has changed among Colab's versions, and what it has added to them."""
+    command = [str(python_of(FOLDER)), "-m", "pip", "list", "--format=json", "--disable-pip-version-check"]
+    report = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    there = {canonical(item["name"]): item["version"] for item in report}
+    lines = (line.split("#")[0].strip() for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines())
+    colabs = {canonical(name): version for name, _, version in (line.partition("==") for line in lines if line)}
+    changed = [
+        f"{name} {version} -> {there.get(name)}" for name, version in colabs.items() if there.get(name) != version
+    ]
+    added = [f"{name} {there[name]}" for name in sorted(ADDED & there.keys())]
+    return changed, added
+
+
+def canonical(name: str) -> str:
+    """A distribution's name as PyPI compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def run(arguments: list[str]) -> tuple[int, str]:
@@ -116,9 +128,11 @@ def versions() -> str:
 def main() -> None:
     """Make the environment, check seglib's bounds, run everything, write it down."""
     prepare()
-    if changed := changed_by_seglib():
-        raise SystemExit(f"Installing seglib in Colab would also install {', '.join(changed)}: lower its bounds")
-    print("Installing seglib with Colab's versions changes nothing else.")
+    changed, added = installed_by_seglib()
+    if changed:
+        raise SystemExit(f"Installing seglib in Colab would also change {', '.join(changed)}: lower its bounds")
+    what = f"installing seglib changes nothing that is there, and adds {', '.join(added)}"
+    print(what)
     notebooks = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "book").glob("*.ipynb"))
     nbval = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300"]
     results = {}
@@ -131,7 +145,7 @@ def main() -> None:
         "",
         versions().rstrip(),
         "",
-        "installing seglib changes nothing else",
+        what,
         *(f"{name}: {line}" for name, (_, line) in results.items()),
     ]
     RECORD.parent.mkdir(exist_ok=True)
