@@ -35,7 +35,7 @@ if [ -z "$$python" ]; then \
 fi
 endef
 
-.PHONY: book serve test lint pytest unit js notebooks site widgets refresh bench repository constraints colab clean help
+.PHONY: book serve test lint pytest unit js notebooks site widgets weights refresh bench repository constraints colab clean help
 
 book: $(READY) ## execute the chapters and build the book into _build/html (the default)
 	@$(RUN) tools.book
@@ -77,6 +77,9 @@ site: $(READY) $(MODULES) ## build the book with warnings as errors and test its
 
 widgets: $(READY) $(MODULES) ## bundle the widgets' JavaScript into seglib/widgets/static
 	@$(RUN) tools.widgets
+
+weights: $(READY) ## train the small networks from nothing, on 2 cores in some hours (NAMES=... for some)
+	@$(RUN) seglib.weights $(NAMES)
 
 refresh: $(READY) ## execute the chapters and store the outputs that nbval checks (FILES=... for some)
 	@$(RUN) tools.notebooks refresh $(FILES)

@@ -1,7 +1,7 @@
 """The pictures that the book works on: drawn scenes, photographs, and readers for public data sets.
 
 Every data set is a map: `len(data)`, and `data[i]` is an image, float32 `3 H W` from 0 to 1, with its labels, int64
-`H W`. `data.classes` names them, `data.colours` paints them, `data.ignore_index` is the one that does not count, or None.
+`H W`. `data.classes` names them, `data.colours` paints them, `data.ignore_index` is one that does not count, or None.
 """
 
 from torch.utils.data import Dataset

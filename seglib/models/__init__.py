@@ -59,34 +59,45 @@ PAPERS: dict[str, Paper] = {
 def create(
     name: str,
     *,
-    num_classes: int,
-    in_channels: int = 3,
-    width: float = 1.0,
+    num_classes: int | None = None,
+    in_channels: int | None = None,
+    width: float | None = None,
     weights: str | None = None,
     **options,
 ) -> nn.Module:
-    """Build a network by its name.
+    """Build a network by its name; it is in training mode, so call `.eval()` before it predicts.
 
     Args:
         name: one of `MODELS`.
-        num_classes: classes, the background included.
-        in_channels: channels of the images.
-        width: multiplies the channels of every layer; 1.0 is the paper.
-        weights: None starts at random; "vgg16" loads torchvision's ImageNet weights into the layers of VGG16
-            (RGB images from 0 to 1, normalised with ImageNet's mean and standard deviation).
+        num_classes: classes, the background included; may be left out with `weights="scenes"` only.
+        in_channels: channels of the images, 3 if not given.
+        width: multiplies the channels of every layer; 1.0, if not given, is the paper.
+        weights: None starts at random; "vgg16" loads torchvision's ImageNet weights into the layers of VGG16; "scenes"
+            loads the small copy that was trained on drawn scenes (`seglib.weights`), and brings its own num_classes,
+            in_channels, width and options. With either, images must be RGB from 0 to 1, normalised with ImageNet's
+            mean and standard deviation: `seglib.data.normalise`.
         **options: what the paper varies and the live copies change; see the network's own class.
 
     Raises:
-        ValueError: an unknown name, weights or value.
-        TypeError: an option that this network does not have.
-        RuntimeError: the weights could not be downloaded.
+        ValueError: an unknown name, weights or value; no copy of this network was trained, or another one than asked.
+        TypeError: an option that this network does not have; no num_classes.
+        RuntimeError: the weights could not be downloaded, or are damaged.
+        FileNotFoundError: the weights are missing.
     """
     if name not in MODELS:
         near = get_close_matches(str(name), MODELS, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"there is no network {name!r}{hint} There are {', '.join(MODELS)}")
-    if weights not in (None, "vgg16"):
-        raise ValueError(f'weights={weights!r} must be None (random) or "vgg16"')
+    if weights not in (None, "vgg16", "scenes"):
+        raise ValueError(f'weights={weights!r} must be None (random) or "vgg16" or "scenes"')
+    if weights == "scenes":
+        given = {"num_classes": num_classes, "in_channels": in_channels, "width": width}
+        options = {option: value for option, value in given.items() if value is not None} | options
+        return _trained(name, weights, options)
+    if num_classes is None:
+        raise TypeError(f'{name}: num_classes is missing; only weights="scenes" brings its own')
+    in_channels = 3 if in_channels is None else in_channels
+    width = 1.0 if width is None else width
     try:
         model = MODELS[name](num_classes=num_classes, in_channels=in_channels, width=width, **options)
     except TypeError as error:
@@ -94,6 +105,30 @@ def create(
     if weights == "vgg16":
         load_vgg16(model)
     return model
+
+
+def _trained(name: str, weights: str, given: dict[str, object]) -> nn.Module:
+    """The network as it was trained, with its weights; what is given must be what it was trained with."""
+    from seglib.weights import load  # here, so that networks without weights need nothing of seglib but this package
+
+    state, entry = load(name, weights)
+    settings = {"num_classes": entry["num_classes"], **entry["options"]}
+    settings = {option: _tupled(value) for option, value in settings.items()}
+    known = {"in_channels": 3, "width": 1.0, **options_of(name), **settings}
+    for option, value in given.items():
+        if option in known and _tupled(value) != known[option]:  # an unknown one is refused by the network
+            raise ValueError(
+                f"{name}: {option}={value!r} was asked for, but weights={weights!r} were trained with "
+                f"{option}={known[option]!r}; leave it out, or train your own"
+            )
+    model = create(name, **(settings | given))
+    model.load_state_dict(state)
+    return model
+
+
+def _tupled(value: object) -> object:
+    """JSON knows no tuples."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def options_of(name: str) -> dict[str, object]:

@@ -1,0 +1,73 @@
+"""The book's own recipes: narrow copies of the networks, on drawn scenes, each in minutes on one core of a CPU.
+
+They go the papers' way, in small. A VGG16 first learns to tell single shapes apart, as the papers' VGG16 learned
+ImageNet; every network with its layers starts from there, FCN-16s from FCN-32s and FCN-8s from FCN-16s, and
+DilatedNet's context module from its front end. U-Net and FC-DenseNet start at random, as in their papers.
+
+What the small networks need, and the papers' did not: batch normalisation while they train (folded into the weights
+afterwards, see `batch_norm.py`), Adam, and no dropout, which takes too much from layers this narrow.
+"""
+
+from typing import Any
+
+from seglib.train.recipe import Recipe
+
+SIZE = 128  # px: objects of 2 to 77 px radius, from specks to more than the picture holds
+BATCH = 16
+
+# What makes a network small; every change stands under Deviations in the network's file. `fc_channels` is before
+# `width`, so that fc6 and fc7 have 128 channels; a 3 x 3 fc6 sees three fifths of a 4 x 4 map as 7 x 7 sees a 16 x 16.
+NARROW: dict[str, Any] = {"width": 0.125}
+VGG: dict[str, Any] = NARROW | {"fc_channels": 1024, "fc6_kernel": 3, "same_padding": True}
+
+
+def scenes_recipe(network: str, options: dict[str, Any], steps: int, **changes: Any) -> Recipe:
+    """A recipe for a narrow network on drawn scenes; each scene is seen once."""
+    values: dict[str, Any] = {
+        "name": f"{network}_scenes",
+        "network": network,
+        "options": options,
+        "start": "vgg16_scenes",
+        "batch_norm": True,
+        "dropout": 0.0,
+        "data": "scenes",
+        "data_options": {"size": SIZE, "length": steps * BATCH},
+        "steps": steps,
+        "batch_size": BATCH,
+        "optimiser": "adam",
+        "learning_rate": 3e-3,
+        "schedule": "cosine",
+        "warmup": steps // 10,
+        "clip": 5.0,
+    }
+    return Recipe(**(values | changes))
+
+
+VGG16 = scenes_recipe(
+    "fcn32s",
+    VGG,
+    1500,
+    name="vgg16_scenes",
+    start="default",
+    data="one_shape",
+    data_options={"size": 48, "length": 1500 * 32},
+    batch_size=32,
+    deviations="a classifier, as a fully convolutional network whose target is the picture's label at every pixel",
+)
+
+SCENES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        VGG16,
+        scenes_recipe("fcn32s", VGG, 2500, fresh=("score_fr",)),
+        scenes_recipe("fcn16s", VGG, 1000, start="fcn32s_scenes"),
+        scenes_recipe("fcn8s", VGG, 1000, start="fcn16s_scenes"),
+        scenes_recipe("deconvnet", NARROW | {"fc_channels": 1024, "fc6_kernel": 4}, 2000),
+        scenes_recipe("segnet", NARROW, 2000),
+        scenes_recipe("unet", NARROW | {"same_padding": True}, 2500, start="default"),
+        scenes_recipe("fc_densenet56", {"width": 0.25}, 800, start="default", batch_norm=False),
+        scenes_recipe("deeplab_v1_largefov", NARROW | {"fc_channels": 1024}, 2500),
+        scenes_recipe("dilated_front_end", VGG, 2500),
+        scenes_recipe("dilated_net", VGG, 1000, start="dilated_front_end_scenes"),
+    )
+}

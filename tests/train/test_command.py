@@ -1,0 +1,138 @@
+import json
+
+import pytest
+
+from seglib.train import RECIPES, checkpoint
+from seglib.train.__main__ import main
+from tests.train.tiny import RECIPE, Blocks
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch, tmp_path):
+    monkeypatch.setitem(RECIPES, "tiny", RECIPE)
+    monkeypatch.setattr("seglib.data.load", lambda name, split, **options: Blocks(**options))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_list_names_every_recipe(capsys):
+    assert main(["--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == list(RECIPES)
+    assert next(line for line in lines if line.startswith("fcn16s_voc")).split() == [
+        "fcn16s_voc", "fcn16s", "voc", "100,000", "1", "fcn32s_voc",
+    ]  # fmt: skip
+
+
+def test_a_run_writes_its_folder_and_says_where(tiny, capsys):
+    assert main(["tiny", "--seed", "7", "--steps", "3"]) == 0
+    folder = tiny / "runs" / "tiny-7"
+    assert len(json.loads((folder / checkpoint.LOG).read_text())) == 3
+    assert str(checkpoint.MODEL) in capsys.readouterr().out
+    facts = json.loads((folder / checkpoint.RECIPE).read_text())
+    assert (facts["seed"], facts["recipe"]["steps"]) == (7, 3)
+
+
+def test_options_change_the_recipe(tiny):
+    arguments = ["tiny", "--folder", "here", "--steps", "2", "--batch-size", "1", "--width", "0.03125"]
+    sets = ["learning_rate=1e-4", "crop=(16, 24)", "flip=True", "class_weights=[1, 2, 3]", "optimiser=sgd", "clip=None"]
+    for assignment in [*sets, "data_options={'samples': 4}", "source=12"]:
+        arguments += ["--set", assignment]
+    assert main(arguments) == 0
+    facts = json.loads((tiny / "here" / checkpoint.RECIPE).read_text())
+    recipe = RECIPE.from_dict(facts["recipe"])
+    assert recipe == RECIPE.replace(
+        steps=2,
+        batch_size=1,
+        options=RECIPE.options | {"width": 1 / 32},
+        learning_rate=1e-4,
+        crop=(16, 24),
+        flip=True,
+        class_weights=(1, 2, 3),
+        optimiser="sgd",
+        data_options={"samples": 4},
+        source="12",
+    )
+    assert facts["samples"] == 4
+
+
+def test_the_root_of_the_data_is_passed_on(tiny, monkeypatch):
+    asked = {}
+    monkeypatch.setattr("seglib.data.load", lambda name, split, **options: asked.update(options) or Blocks())
+    assert main(["tiny", "--steps", "1", "--data-root", "pictures"]) == 0
+    assert asked == {"root": "pictures"}
+
+
+def test_a_second_run_resumes_unless_told_not_to(tiny, capsys):
+    assert main(["tiny", "--steps", "2", "--folder", "here"]) == 0
+    first = (tiny / "here" / checkpoint.LOG).read_text()
+    assert main(["tiny", "--steps", "2", "--folder", "here"]) == 0
+    assert (tiny / "here" / checkpoint.LOG).read_text() == first
+    assert main(["tiny", "--steps", "3", "--folder", "here"]) == 2
+    assert "recipe.steps was 2 and is 3" in capsys.readouterr().err
+    assert main(["tiny", "--steps", "3", "--folder", "here", "--no-resume"]) == 0
+    assert len(json.loads((tiny / "here" / checkpoint.LOG).read_text())) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fcn8s_vok"], "there is no recipe 'fcn8s_vok'; did you mean 'fcn8s_voc'?"),
+        (["tiny", "--set", "steps"], "--set steps: write field=value"),
+        (["tiny", "--set", "stepz=3"], "a recipe has no field 'stepz'; did you mean 'steps'?"),
+        (["tiny", "--set", "steps=many"], "steps must be a whole number"),
+        (["tiny", "--set", "steps=0"], "steps=0 must be 1 or more"),
+        (["tiny", "--set", "optimiser=lamb"], 'optimiser must be "sgd" or "adam" or "rmsprop"'),
+        (["tiny", "--set", "crop=5"], "crop must be 2 whole numbers in a tuple or None"),
+        (["tiny", "--set", "schedule=step"], "period=None must be a number of steps"),
+        (["tiny", "--set", "network=fcn9s"], "there is no network 'fcn9s'"),
+        (["tiny", "--set", "options={'depth': 3}"], "its options are"),
+        (["tiny", "--set", "data_options={'samplez': 3}"], "samplez"),
+        (["tiny", "--set", "start=fcn16s_tiny"], "run `python -m seglib.train fcn16s_tiny --seed 0` first"),
+        (["tiny", "--weights", "nowhere", "--set", "start=a"], "there is no nowhere/model.safetensors"),
+    ],
+)
+def test_wrong_input_is_one_sentence(arguments, message, capsys):
+    assert main(arguments) == 2
+    written = capsys.readouterr().err
+    assert written.startswith("error: ")
+    assert message in written
+    assert len(written.splitlines()) == 1
+
+
+def test_a_loss_that_is_not_finite_is_one_sentence(capsys):
+    arguments = ["tiny", "--set", "data_options={'broken': 1}", "--set", "batch_size=7"]
+    assert main(arguments) == 1
+    assert "error: tiny: the loss of step 1 is nan" in capsys.readouterr().err
+
+
+def test_a_download_that_fails_is_one_sentence_and_a_mistake_is_none(monkeypatch, capsys):
+    def offline(*_, **__):
+        raise RuntimeError("weights could not be downloaded") from OSError("no route to host")
+
+    monkeypatch.setattr("seglib.data.load", offline)
+    assert main(["tiny"]) == 1
+    assert "could not be downloaded" in capsys.readouterr().err
+
+    def mistake(*_, **__):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("seglib.data.load", mistake)
+    with pytest.raises(RuntimeError, match="a bug"):
+        main(["tiny"])
+
+
+def test_no_recipe_is_a_question(capsys):
+    with pytest.raises(SystemExit) as error:
+        main([])
+    assert error.value.code == 2
+    assert "--list shows them" in capsys.readouterr().err
+
+
+def test_an_interruption_says_how_to_go_on(monkeypatch, capsys):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("seglib.data.load", interrupt)
+    assert main(["tiny"]) == 130
+    assert "goes on from the last checkpoint" in capsys.readouterr().err
