@@ -86,6 +86,8 @@ def take_over(model: nn.Module, state: dict[str, Tensor], *, fresh: tuple[str, .
     Raises:
         ValueError: there is none; the two networks, or their widths, have nothing in common.
     """
+    # A classifier keeps the network whose layers it trains under this name.
+    state = {key.removeprefix("network."): tensor for key, tensor in state.items()}
     named: dict[str, list[Tensor]] = {}
     for key, tensor in state.items():
         named.setdefault(own_name(key), []).append(tensor)

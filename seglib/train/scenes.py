@@ -2,7 +2,8 @@
 
 They go the papers' way, in small. A VGG16 first learns to tell single shapes apart, as the papers' VGG16 learned
 ImageNet; every network with its layers starts from there, FCN-16s from FCN-32s and FCN-8s from FCN-16s, and
-DilatedNet's context module from its front end. U-Net and FC-DenseNet start at random, as in their papers.
+DilatedNet's context module from its front end. U-Net and FC-DenseNet start at random in their papers. Here their ways
+down learn the single shapes first too, or the little that they see in minutes would not teach them shapes at all.
 
 What the small networks need, and the papers' did not: batch normalisation while they train (folded into the weights
 afterwards, see `batch_norm.py`), Adam, and no dropout, which takes too much from layers this narrow.
@@ -19,6 +20,8 @@ BATCH = 16
 # `width`, so that fc6 and fc7 have 128 channels; a 3 x 3 fc6 sees three fifths of a 4 x 4 map as 7 x 7 sees a 16 x 16.
 NARROW: dict[str, Any] = {"width": 0.125}
 VGG: dict[str, Any] = NARROW | {"fc_channels": 1024, "fc6_kernel": 3, "same_padding": True}
+UNET: dict[str, Any] = NARROW | {"same_padding": True}
+DENSE: dict[str, Any] = {"width": 0.25}
 
 
 def scenes_recipe(network: str, options: dict[str, Any], steps: int, **changes: Any) -> Recipe:
@@ -27,7 +30,7 @@ def scenes_recipe(network: str, options: dict[str, Any], steps: int, **changes: 
         "name": f"{network}_scenes",
         "network": network,
         "options": options,
-        "start": "vgg16_scenes",
+        "start": "vgg16_one_shape",
         "batch_norm": True,
         "dropout": 0.0,
         "data": "scenes",
@@ -43,29 +46,31 @@ def scenes_recipe(network: str, options: dict[str, Any], steps: int, **changes: 
     return Recipe(**(values | changes))
 
 
-VGG16 = scenes_recipe(
-    "fcn32s",
-    VGG,
-    1500,
-    name="vgg16_scenes",
-    start="default",
-    data="one_shape",
-    data_options={"size": 48, "length": 1500 * 32},
-    batch_size=32,
-    deviations="a classifier, as a fully convolutional network whose target is the picture's label at every pixel",
-)
+def one_shape_recipe(name: str, network: str, options: dict[str, Any], **changes: Any) -> Recipe:
+    """A recipe for a classifier of single shapes, with the picture's label at every pixel of the target."""
+    values: dict[str, Any] = {
+        "name": name,
+        "start": "default",
+        "data": "one_shape",
+        "data_options": {"size": 48, "length": 1500 * 32},
+        "batch_size": 32,
+    }
+    return scenes_recipe(network, options, 1500, **(values | changes))
+
 
 SCENES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        VGG16,
+        one_shape_recipe("vgg16_one_shape", "fcn32s", VGG),
+        one_shape_recipe("unet_one_shape", "seglib.train.classifier:unet", UNET),
+        one_shape_recipe("fc_densenet56_one_shape", "seglib.train.classifier:fc_densenet56", DENSE, batch_norm=False),
         scenes_recipe("fcn32s", VGG, 2500, fresh=("score_fr",)),
         scenes_recipe("fcn16s", VGG, 1000, start="fcn32s_scenes"),
         scenes_recipe("fcn8s", VGG, 1000, start="fcn16s_scenes"),
         scenes_recipe("deconvnet", NARROW | {"fc_channels": 1024, "fc6_kernel": 4}, 2000),
         scenes_recipe("segnet", NARROW, 2000),
-        scenes_recipe("unet", NARROW | {"same_padding": True}, 2500, start="default"),
-        scenes_recipe("fc_densenet56", {"width": 0.25}, 800, start="default", batch_norm=False),
+        scenes_recipe("unet", UNET, 2500, start="unet_one_shape"),
+        scenes_recipe("fc_densenet56", DENSE, 800, start="fc_densenet56_one_shape", batch_norm=False),
         scenes_recipe("deeplab_v1_largefov", NARROW | {"fc_channels": 1024}, 2500),
         scenes_recipe("dilated_front_end", VGG, 2500),
         scenes_recipe("dilated_net", VGG, 1000, start="dilated_front_end_scenes"),
