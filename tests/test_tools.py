@@ -187,7 +187,7 @@ def test_makefile_help_names_every_target():
 
 def test_examples_of_the_readme_do_what_they_say(capsys, monkeypatch):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    fields, networks, crf = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    fields, networks, trained, crf = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     exec(compile(fields, "README.md", "exec"), {})
     said = re.search(r"print\(field\.size.*# (.*)", fields)[1]
     assert capsys.readouterr().out.splitlines()[0] == said
@@ -197,6 +197,11 @@ def test_examples_of_the_readme_do_what_they_say(capsys, monkeypatch):
     exec(compile(networks, "README.md", "exec"), names)
     assert "conv1_1" in capsys.readouterr().out
     assert names["small"](torch.rand(1, 3, 45, 61)).shape == (1, 3, 45, 61)
+
+    names = {}
+    exec(compile(trained, "README.md", "exec"), names)
+    assert names["labels"].shape == (1, 128, 128)
+    assert "mean IoU" in capsys.readouterr().out
 
     names = {"image": np.zeros((20, 30, 3), np.uint8), "logits": torch.randn(4, 20, 30)}
     exec(compile(crf, "README.md", "exec"), names)

@@ -32,6 +32,8 @@ class FarCue(Dataset):
         seed: another seed gives other strips. `split` keeps those for training, validation and test apart.
         split: "train", "val" or "test".
         noise: standard deviation of the camera's noise, 0 to 1.
+        mark: False leaves the mark out. Then nothing tells the class: whoever is right more than half of the time has
+            found another cue.
 
     Raises:
         ValueError: a value out of its range.
@@ -50,6 +52,7 @@ class FarCue(Dataset):
         seed: int = 0,
         split: str = "train",
         noise: float = 0.03,
+        mark: bool = True,
     ) -> None:
         if length < 1:
             raise ValueError(f"length={length} must be at least 1")
@@ -60,6 +63,7 @@ class FarCue(Dataset):
         if split not in self.splits:
             raise ValueError(f"split={split!r} must be one of {', '.join(self.splits)}")
         self.length, self.size, self.seed, self.split, self.noise = length, tuple(size), seed, split, noise
+        self.mark = mark
 
     def __len__(self) -> int:
         return self.length
@@ -71,8 +75,8 @@ class FarCue(Dataset):
         """Strip number `index`, and for each pixel the distance from its mark.
 
         Returns:
-            The scene, whose only shape is the mark, and float32 `H W`: pixels along the bar from the mark's centre,
-            NaN on the background.
+            The scene, whose only shape is the mark, and float32 `H W`: pixels along the bar from the mark's centre (or
+            from where it would be), NaN on the background.
         """
         if not -self.length <= index < self.length:
             raise IndexError(f"there is no strip {index} among {self.length}")
@@ -91,7 +95,8 @@ class FarCue(Dataset):
         # The mark on a piece of bar without a picture around it, then the bar into its background.
         picture = surfaces.surface(numbers[0], self.size, "drawn")
         behind = picture[::8, ::8].mean(axis=(0, 1))
-        bar = draw([mark], self.size, seed=random, behind=behind, noise=0)
+        marks = (mark,) if self.mark else ()
+        bar = draw(marks, self.size, seed=random, behind=behind, noise=0)
         picture[rows] = bar.image.permute(1, 2, 0).numpy()[rows]
         side = surfaces.bank_side(self.size)
         noise_top, noise_left = (int(random.integers(0, side - extent + 1)) for extent in self.size)
@@ -103,7 +108,7 @@ class FarCue(Dataset):
         distance = torch.full(self.size, torch.nan)
         distance[rows] = (torch.arange(width) + 0.5 - x).abs()
         image = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))
-        return Scene(image, target, bar.instances, (mark,)), distance
+        return Scene(image, target, bar.instances, marks), distance
 
     def distance(self, index: int) -> Tensor:
         """Distance of each pixel of the bar from the mark, in pixels; NaN on the background. `H W`."""

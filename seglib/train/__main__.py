@@ -2,8 +2,8 @@
 
     python -m seglib.train --list
     python -m seglib.train unet_scenes
-    python -m seglib.train segnet_camvid --data-root ~/data --mixed-precision bf16 --channels-last
-    accelerate launch --num_processes 2 -m seglib.train fcn32s_voc --data-root ~/data
+    python -m seglib.train segnet_camvid --data-root ~/data --download --mixed-precision bf16
+    accelerate launch --num_processes 2 -m seglib.train fcn32s_voc --data-root ~/data --download
     torchrun --nproc-per-node 2 -m seglib.train unet_scenes
 
 The same command goes on where it was interrupted. On GPUs accelerate and torchrun do the same; on CPUs accelerate
@@ -103,6 +103,8 @@ def chosen(options: argparse.Namespace) -> Recipe:
         changes["options"] = changes.get("options", recipe.options) | {"width": options.width}
     if options.data_root is not None:
         changes["data_options"] = changes.get("data_options", recipe.data_options) | {"root": str(options.data_root)}
+    if options.download:
+        changes["data_options"] = changes.get("data_options", recipe.data_options) | {"download": True}
     return recipe.replace(**changes)
 
 
@@ -148,6 +150,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of first weights, order and chance (default: 0)")
     parser.add_argument("--folder", type=Path, help="where to write (default: runs/RECIPE-SEED)")
     parser.add_argument("--data-root", type=Path, help="folder of the data set, for those that are files")
+    parser.add_argument(
+        "--download", action="store_true", help="fetch the data set into that folder if it is not there"
+    )
     parser.add_argument("--weights", type=Path, help="those of the recipe that this one starts from (safetensors)")
     parser.add_argument("--steps", type=int, help="instead of the recipe's")
     parser.add_argument("--batch-size", type=int, help="instead of the recipe's; images a step and process")

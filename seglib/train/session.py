@@ -238,7 +238,8 @@ def trained_weights(
 def describe(recipe: Recipe, seed: int, dataset: Any, accelerator: Accelerator) -> dict[str, Any]:
     """What makes a run the one it is; where its data lie does not."""
     values = recipe.to_dict()
-    values["data_options"].pop("root", None)
+    for where in ("root", "download"):
+        values["data_options"].pop(where, None)
     return {
         "recipe": values,
         "seed": seed,

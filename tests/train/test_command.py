@@ -61,6 +61,9 @@ def test_the_root_of_the_data_is_passed_on(tiny, monkeypatch):
     monkeypatch.setattr("seglib.data.load", lambda name, split, **options: asked.update(options) or Blocks())
     assert main(["tiny", "--steps", "1", "--data-root", "pictures"]) == 0
     assert asked == {"root": "pictures"}
+    # Fetching them is not another run.
+    assert main(["tiny", "--steps", "1", "--data-root", "pictures", "--download"]) == 0
+    assert asked == {"root": "pictures", "download": True}
 
 
 def test_a_second_run_resumes_unless_told_not_to(tiny, capsys):
