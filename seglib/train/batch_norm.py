@@ -64,7 +64,7 @@ def start_as_identity(model: nn.Module, images: Tensor, names: list[str]) -> Non
     Args:
         model: the network, in train mode afterwards.
         images: a batch, as the network takes it.
-        names: the convolutions taken over, by their own names (conv1_1).
+        names: the layers taken over, by their own names (conv1_1). A normalisation that is among them stays as it is.
     """
     hooks = []
 
@@ -77,8 +77,9 @@ def start_as_identity(model: nn.Module, images: Tensor, names: list[str]) -> Non
         norm.running_var.copy_(variance)
 
     for parent in model.modules():
-        for (name, layer), (_, after) in pairwise(list(parent.named_children())):
-            if name in names and isinstance(layer, Convolution) and isinstance(after, nn.BatchNorm2d):
+        for (name, layer), (norm, after) in pairwise(list(parent.named_children())):
+            fresh = isinstance(after, nn.BatchNorm2d) and norm not in names
+            if name in names and isinstance(layer, Convolution) and fresh:
                 hooks.append(after.register_forward_pre_hook(match))
         for name, layer in parent.named_children():
             if name in names and isinstance(layer, Normalised):

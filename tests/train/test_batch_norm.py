@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch import nn
 
+from seglib import models
 from seglib.train import batch_norm, train
-from seglib.train.initialise import build
+from seglib.train.initialise import build, take_over
 from tests.models.small import NAMES, small
 from tests.train.tiny import RECIPE, Blocks
 
@@ -124,3 +125,12 @@ def test_a_stage_begins_with_what_the_one_before_computes():
     options = {"dataset": Blocks(), "progress": False, "weights": before.state_dict()}
     plain, normalised = (train(recipe.replace(batch_norm=each), **options).history[0]["loss"] for each in (False, True))
     assert normalised == pytest.approx(plain, rel=1e-4)
+
+
+def test_normalisations_that_are_taken_over_stay_as_they_are():
+    before = trained(models.create("segnet", num_classes=3, width=1 / 16))
+    model = models.create("segnet", num_classes=3, width=1 / 16)
+    batch_norm.start_as_identity(model, torch.randn(4, 3, 64, 64), take_over(model, before.state_dict()))
+    own = dict(model.named_parameters())
+    for name, parameter in before.named_parameters():
+        assert torch.equal(own[name], parameter), name
