@@ -11,7 +11,8 @@ afterwards, see `batch_norm.py`), Adam, and no dropout, which takes too much fro
 The networks that learn a whole decoder need two things more. Their loss is balanced: three quarters of the pixels are
 background, and without weights SegNet stays at it (mean IoU 0.25, with weights 0.74, after 1000 steps on one object a
 picture). SegNet's and U-Net's papers balance theirs too, and FCN's finds it unnecessary, as it is here. And they begin
-with small pictures of one object, of which a core trains seven in the time of one scene.
+with one object a picture, as DeconvNet's paper does, and most on small pictures, seven of which take a core as long
+as one scene.
 """
 
 from typing import Any
@@ -67,16 +68,20 @@ def one_shape_recipe(name: str, network: str, options: dict[str, Any], **changes
 
 def decoder_recipes(network: str, options: dict[str, Any], steps: int, **changes: Any) -> tuple[Recipe, Recipe]:
     """Recipes for a network with a decoder to learn: one object a picture, then scenes."""
-    object_options = {"size": 48, "length": 1000 * 32, "objects": (1, 1), "margin": 1 / 3, "radius": (4.0, 20.0)}
     changes = {"class_weights": BALANCED} | changes
+    one_object: dict[str, Any] = {
+        "name": f"{network}_one_object",
+        "data_options": {"size": 48, "length": 1000 * 32, "radius": (4.0, 20.0)},
+        "steps": 1000,
+        "batch_size": 32,
+        "warmup": 100,
+    }
+    if network == "deconvnet":  # its bottleneck is one unit on a scene, and nothing on less
+        one_object |= {"data_options": {"size": SIZE, "length": 500 * BATCH, "radius": (11.0, 53.0)}}
+        one_object |= {"steps": 500, "batch_size": BATCH, "warmup": 50}
+    one_object["data_options"] |= {"objects": (1, 1), "margin": 1 / 3}
     return (
-        scenes_recipe(
-            network,
-            options,
-            1000,
-            name=f"{network}_one_object",
-            **(changes | {"data_options": object_options, "batch_size": 32}),
-        ),
+        scenes_recipe(network, options, **(changes | one_object)),
         scenes_recipe(network, options, steps, **(changes | {"start": f"{network}_one_object"})),
     )
 
