@@ -35,7 +35,7 @@ if [ -z "$$python" ]; then \
 fi
 endef
 
-.PHONY: book serve test lint pytest unit js notebooks site widgets weights refresh bench repository constraints colab clean help
+.PHONY: book serve test lint pytest unit js notebooks site widgets weights experiments refresh bench repository constraints colab clean help
 
 book: $(READY) ## execute the chapters and build the book into _build/html (the default)
 	@$(RUN) tools.book
@@ -80,6 +80,9 @@ widgets: $(READY) $(MODULES) ## bundle the widgets' JavaScript into seglib/widge
 
 weights: $(READY) ## train the small networks from nothing, on 2 cores in some hours (NAMES=... for some)
 	@$(RUN) seglib.weights $(NAMES)
+
+experiments: $(READY) ## train, measure and compare, three seeds each, on 2 cores in some hours (NAMES=... for some)
+	@$(RUN) seglib.experiments $(NAMES)
 
 refresh: $(READY) ## execute the chapters and store the outputs that nbval checks (FILES=... for some)
 	@$(RUN) tools.notebooks refresh $(FILES)
