@@ -71,15 +71,15 @@ def decoder_recipes(network: str, options: dict[str, Any], steps: int, **changes
     changes = {"class_weights": BALANCED} | changes
     one_object: dict[str, Any] = {
         "name": f"{network}_one_object",
-        "data_options": {"size": 48, "length": 1000 * 32, "radius": (4.0, 20.0)},
+        "data_options": {"size": 48, "length": 1000 * 32, "radius": [4.0, 20.0]},
         "steps": 1000,
         "batch_size": 32,
         "warmup": 100,
     }
     if network == "deconvnet":  # its bottleneck is one unit on a scene, and nothing on less
-        one_object |= {"data_options": {"size": SIZE, "length": 500 * BATCH, "radius": (11.0, 53.0)}}
+        one_object |= {"data_options": {"size": SIZE, "length": 500 * BATCH, "radius": [11.0, 53.0]}}
         one_object |= {"steps": 500, "batch_size": BATCH, "warmup": 50}
-    one_object["data_options"] |= {"objects": (1, 1), "margin": 1 / 3}
+    one_object["data_options"] |= {"objects": [1, 1], "margin": 1 / 3}
     return (
         scenes_recipe(network, options, **(changes | one_object)),
         scenes_recipe(network, options, steps, **(changes | {"start": f"{network}_one_object"})),

@@ -7,7 +7,7 @@ from torch import nn
 
 from seglib import models
 from seglib.data import DATASETS
-from seglib.train import RECIPES, Recipe
+from seglib.train import RECIPES, SCENES, Recipe
 from seglib.train.batch_norm import fold
 from seglib.train.initialise import build, take_over
 from seglib.train.loss import first_label, targets_for
@@ -47,12 +47,12 @@ def test_every_recipe_says_where_it_comes_from_and_starts_from_one_there_is(name
     recipe = RECIPES[name]
     assert recipe.name == name
     assert recipe.source
-    if not name.endswith("_scenes"):
-        assert recipe.source != "ours"
+    assert (recipe.source == "ours") == (name in SCENES)
     if recipe.start not in STARTS:
         model, before = empty(recipe), empty(RECIPES[recipe.start])
         taken = take_over(model, fold(before).state_dict(), fresh=recipe.fresh)
-        assert {"conv1_1", "conv5_3"} <= set(taken)
+        first_and_last = {"unet": {"conv_d0a_b", "conv_d4b_c"}, "fc_densenet56": {"first", "conv"}}
+        assert first_and_last.get(recipe.network, {"conv1_1", "conv5_3"}) <= set(taken)
         assert not set(taken) & set(recipe.fresh)
 
 
