@@ -4,11 +4,7 @@ import contextlib
 import copy
 import hashlib
 import json
-import multiprocessing
 import os
-import time
-from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -19,26 +15,13 @@ from torch import nn
 
 from seglib import data, metrics, models, train, weights
 from seglib.train import SCENES, Recipe
+from seglib.train.chains import WORDS, recipe_hash
 from seglib.weights import __main__ as command
-from seglib.weights.processes import in_processes
+from tests.train.tiny import scenes_recipe as tiny
 
 KEPT = [name for name, recipe in SCENES.items() if command.is_kept(recipe)]
 ENTRIES = weights.manifest() if (weights.FOLDER / weights.MANIFEST).is_file() else {}
 OPTIONS = {"width": 0.125, "same_padding": True}
-
-
-def tiny(name: str, **changes) -> Recipe:
-    """Seconds of training; learns next to nothing."""
-    values = {
-        "name": name,
-        "network": "unet",
-        "options": {"width": 0.0625, "same_padding": True},
-        "data_options": {"size": 32, "length": 20},
-        "steps": 2,
-        "batch_size": 2,
-        "learning_rate": 1e-3,
-    }
-    return Recipe(**(values | changes))
 
 
 FCN = {"width": 0.02, "fc_channels": 64, "fc6_kernel": 3, "same_padding": True}
@@ -95,11 +78,11 @@ class TestThePackage:
     @pytest.mark.parametrize("name", sorted(ENTRIES))
     class TestCopy:
         def test_is_of_today_s_recipe(self, name):
-            stated = {k: v for k, v in ENTRIES[name]["recipe"].items() if k not in command.WORDS}
+            stated = {k: v for k, v in ENTRIES[name]["recipe"].items() if k not in WORDS}
             today = json.loads(json.dumps(SCENES[name].to_dict()))
-            today = {k: v for k, v in today.items() if k not in command.WORDS}
+            today = {k: v for k, v in today.items() if k not in WORDS}
             assert stated == today, f"the recipe has changed: make weights NAMES={name}"
-            now = command.recipe_hash(name, SCENES)  # what it starts from is in it
+            now = recipe_hash(name, SCENES)  # what it starts from is in it
             assert ENTRIES[name]["recipe_sha256"] == now, f"what it starts from has changed: make weights NAMES={name}"
 
         def test_file_is_the_one_of_the_manifest(self, name):
@@ -454,71 +437,6 @@ def test_size_edges_are_powers_of_two_around_all_radii():
     assert command.size_edges(3, 8) == [2, 4, 8]
 
 
-class TestRecipes:
-    def test_hash_knows_what_it_starts_from_but_not_the_words(self):
-        before = command.recipe_hash("fcn32s_scenes", TINY)
-        words = TINY["fcn32s_scenes"].replace(source="elsewhere", deviations="none")
-        assert command.recipe_hash("fcn32s_scenes", TINY | {"fcn32s_scenes": words}) == before
-        first = TINY["first_scenes"].replace(steps=5)
-        assert command.recipe_hash("fcn32s_scenes", TINY | {"first_scenes": first}) != before
-
-    def test_order_puts_each_after_what_it_starts_from(self):
-        recipes = {
-            "c": tiny("c", start="b"),
-            "d": tiny("d"),
-            "b": tiny("b", start="a"),
-            "a": tiny("a", start="he"),
-        }
-        assert command.in_order(["c", "d", "b", "a"], recipes) == ["a", "b", "c", "d"]
-        assert command.in_order(["c"], recipes) == ["a", "b", "c"]
-        assert command.in_order(["c"], recipes, there=lambda name: name == "b") == ["c"]
-        assert command.in_order(["b", "c"], recipes, there=lambda name: True) == ["b", "c"]
-
-    def test_order_of_the_book_s_own(self):
-        order = command.in_order(list(SCENES), SCENES)
-        assert sorted(order) == sorted(SCENES)
-        for name, recipe in SCENES.items():
-            assert recipe.start not in SCENES or order.index(recipe.start) < order.index(name)
-
-
-class TestProcesses:
-    """Tasks are Python's own functions: a new process has nothing else to import for them."""
-
-    def test_order_results_and_failures(self, tmp_path):
-        tasks = {
-            "inner": partial(Path.mkdir, tmp_path / "outer" / "inner"),  # fails unless outer is there
-            "outer": partial(Path.mkdir, tmp_path / "outer"),
-            "other": partial(Path.mkdir, tmp_path / "outer" / "other"),
-            "wrong": partial(int, "two"),
-            "after wrong": partial(Path.mkdir, tmp_path / "never"),
-            "killed": partial(os._exit, 9),
-            "after that": partial(Path.mkdir, tmp_path / "never"),
-            "right": partial(int, "2"),
-        }
-        after = {"inner": "outer", "other": "outer", "after wrong": "wrong", "after that": "after wrong"}
-        found = {name: (result, error) for name, result, error in in_processes(tasks, after, jobs=2)}
-        assert found == {
-            "outer": (None, None),
-            "inner": (None, None),
-            "other": (None, None),
-            "wrong": (None, "ValueError: invalid literal for int() with base 10: 'two'"),
-            "after wrong": (None, "wrong, which it starts from, failed"),
-            "after that": (None, "after wrong, which it starts from, failed"),
-            "killed": (None, "its process was killed; was there enough memory?"),
-            "right": (2, None),
-        }
-        assert (tmp_path / "outer" / "inner").is_dir()
-        assert not (tmp_path / "never").exists()
-
-    def test_what_runs_is_ended_with_the_command(self):
-        running = in_processes({"quick": partial(int, "2"), "slow": partial(time.sleep, 60)}, {}, jobs=2)
-        assert next(running) == ("quick", 2, None)
-        slow = [process for process in multiprocessing.active_children() if process.name == "slow"]
-        assert len(slow) == 1
-        running.close()
-        assert not slow[0].is_alive()
-
-
 class TestCommand:
     def run(self, folder, *arguments, recipes=TINY):
         return command.main(
@@ -538,7 +456,7 @@ class TestCommand:
         entries = weights.manifest(tmp_path / "weights")
         assert list(entries) == ["fcn32s_scenes"]
         entry = entries["fcn32s_scenes"]
-        assert entry["recipe_sha256"] == command.recipe_hash("fcn32s_scenes", TINY)
+        assert entry["recipe_sha256"] == recipe_hash("fcn32s_scenes", TINY)
         assert entry["metrics"]["scenes"] == 200
         # What it starts with is what the first one has learned, and not random numbers of its own.
         (file,) = tmp_path.glob("runs/first_scenes-0-*/model.safetensors")
@@ -611,16 +529,3 @@ class TestDifferences:
     )
     def test_others_are_named(self, other, line):
         assert command.differences({"iou": [0.1, 0.5]}, other) == [line]
-
-
-@pytest.mark.parametrize(("pause", "said"), [(1000, [100]), (0, [1, 50, 100])])
-def test_lines_come_now_and_then(pause, said, capsys):
-    lines = command.Lines(tiny("unet_scenes", steps=100), seconds=pause)
-    for step in (1, 50, 100):
-        lines({"step": step, "loss": 0.25, "seconds": step * 36.6})
-    expected = {
-        1: "unet_scenes: step 1 of 100, loss 0.250, 0:00:37 gone, 1:00:23 to go",
-        50: "unet_scenes: step 50 of 100, loss 0.250, 0:30:30 gone, 0:30:30 to go",
-        100: "unet_scenes: step 100 of 100, loss 0.250, 1:01:00 gone, 0:00:00 to go",
-    }
-    assert capsys.readouterr().out.splitlines() == [expected[step] for step in said]

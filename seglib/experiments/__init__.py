@@ -30,7 +30,7 @@ from seglib.experiments.experiment import Axis, Experiment
 from seglib.experiments.measures import processor
 from seglib.experiments.result import LEAST_SEEDS, Difference, Result, compile_result
 from seglib.experiments.runs import FailedError
-from seglib.weights.__main__ import recipe_hash
+from seglib.train.chains import recipe_hash
 
 RESULTS: Traversable = resources.files(__name__) / "results"
 SCENES = 200  # that a network is measured on

@@ -19,9 +19,10 @@ from seglib.experiments.experiment import Experiment, Measures
 from seglib.experiments.measures import plain
 from seglib.train import Recipe, Trained, train
 from seglib.train import checkpoint as files
+from seglib.train.chains import in_order, recipe_hash
+from seglib.train.curve import Lines
 from seglib.train.initialise import build
-from seglib.weights.__main__ import Lines, in_order, recipe_hash
-from seglib.weights.processes import in_processes
+from seglib.train.side_by_side import in_processes
 
 FEW = 3  # pictures that a quick run measures
 

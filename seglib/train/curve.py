@@ -1,10 +1,10 @@
-"""What a run shows while it goes on: a bar in a terminal, a curve in a notebook."""
+"""What a run shows while it goes on: a bar in a terminal, a curve in a notebook, lines where several run at once."""
 
 import io
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tqdm import tqdm
@@ -84,6 +84,33 @@ class Curve(Silence):
         else:
             self._handle.update(picture)
         self._drawn = time.monotonic()
+
+
+class Lines:
+    """Says every half minute how far a training is; several bars at once would overwrite each other."""
+
+    def __init__(self, recipe: Recipe, seconds: float = 30):
+        self.name, self.steps, self.seconds = recipe.name, recipe.steps, seconds
+        self._said = time.monotonic()  # the first steps say little of how long the rest takes
+
+    def __call__(self, entry: Mapping[str, Any]) -> None:
+        """After a step."""
+        step = entry["step"]
+        if time.monotonic() - self._said < self.seconds and step < self.steps:
+            return
+        self._said = time.monotonic()
+        left = entry["seconds"] / step * (self.steps - step)
+        print(
+            f"{self.name}: step {step} of {self.steps}, loss {entry['loss']:.3f}, "
+            f"{duration(entry['seconds'])} gone, {duration(left)} to go",
+            flush=True,
+        )
+
+
+def duration(seconds: float) -> str:
+    """Hours, minutes and seconds: 0:01:30."""
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
 
 
 def describe(recipe: Recipe, losses: Sequence[float]) -> str:

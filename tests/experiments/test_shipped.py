@@ -6,7 +6,7 @@ import torch
 from seglib import experiments
 from seglib.experiments import EXPERIMENTS, Result
 from seglib.experiments.result import LEAST_SEEDS
-from seglib.weights.__main__ import recipe_hash
+from seglib.train.chains import recipe_hash
 
 FILES = sorted(file.name for file in experiments.RESULTS.iterdir()) if experiments.RESULTS.is_dir() else []
 NAMES = [name for name in EXPERIMENTS if f"{name}.json" in FILES]

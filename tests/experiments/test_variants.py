@@ -27,8 +27,8 @@ from seglib.experiments.sum_or_concat import Join, unet_with
 from seglib.experiments.upsampling import InsertZeros, Interpolate, LearnedUpsampling, segnet_with
 from seglib.receptive_field import receptive_field
 from seglib.train import Recipe, Trained
+from seglib.train.chains import recipe_hash
 from seglib.train.initialise import build
-from seglib.weights.__main__ import recipe_hash
 
 WORDS = {"name", "source", "deviations"}
 

@@ -10,19 +10,11 @@ from seglib.experiments.experiment import Axis
 from seglib.experiments.measures import plain
 from seglib.experiments.result import compile_result
 from seglib.train import Recipe, Trained
+from tests.train.tiny import scenes_recipe
 
 
 def recipe(name: str, **changes) -> Recipe:
-    values = {
-        "name": name,
-        "network": "unet",
-        "options": {"width": 0.05, "same_padding": True},
-        "data_options": {"size": 32, "length": 8},
-        "steps": 3,
-        "batch_size": 2,
-        "learning_rate": 1e-3,
-    }
-    return Recipe(**(values | changes))
+    return scenes_recipe(name, **({"data_options": {"size": 32, "length": 8}, "steps": 3} | changes))
 
 
 def measure(trained: Trained, scenes: int) -> dict:

@@ -82,3 +82,16 @@ def test_without_ipython_it_is_a_terminal(monkeypatch):
 
 def test_a_loss_of_zero_can_be_drawn():
     assert curve.draw(RECIPE, [1.0, 0.0, 0.0]).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("pause", "said"), [(1000, [100]), (0, [1, 50, 100])])
+def test_lines_come_now_and_then(pause, said, capsys):
+    lines = curve.Lines(RECIPE.replace(name="unet_scenes", steps=100), seconds=pause)
+    for step in (1, 50, 100):
+        lines({"step": step, "loss": 0.25, "seconds": step * 36.6})
+    expected = {
+        1: "unet_scenes: step 1 of 100, loss 0.250, 0:00:37 gone, 1:00:23 to go",
+        50: "unet_scenes: step 50 of 100, loss 0.250, 0:30:30 gone, 0:30:30 to go",
+        100: "unet_scenes: step 100 of 100, loss 0.250, 1:01:00 gone, 0:00:00 to go",
+    }
+    assert capsys.readouterr().out.splitlines() == [expected[step] for step in said]
