@@ -101,7 +101,7 @@ SCENES: dict[str, Recipe] = {
         scenes_recipe("fcn16s", VGG, 1000, start="fcn32s_scenes"),
         scenes_recipe("fcn8s", VGG, 1000, start="fcn16s_scenes"),
         *decoder_recipes("deconvnet", DECONV, 2500, one_object_steps=2500),
-        *decoder_recipes("segnet", NARROW, 2500, one_object_steps=2500),
+        *decoder_recipes("segnet", NARROW, 1000),
         *decoder_recipes("unet", UNET, 1000, start="unet_one_shape"),
         *decoder_recipes("fc_densenet56", DENSE, 500, start="fc_densenet56_one_shape", batch_norm=False),
         scenes_recipe("deeplab_v1_largefov", NARROW | {"fc_channels": 1024}, 2500),
