@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -86,3 +87,45 @@ def box(axis: Axes, top: float, left: float, bottom: float, right: float, colour
     axis.add_patch(
         plt.Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, fill=False, edgecolor=colour, **style)
     )
+
+
+def judged(
+    image: Tensor | np.ndarray, prediction: Tensor | np.ndarray, target: Tensor | np.ndarray, *, zoom: int = 3
+) -> Tensor:
+    """A pale picture with a labelling on it, and where that is wrong.
+
+    Purple: the prediction names an object, of any class but 0. Vermillion: it errs. Stripes where an object is missed,
+    dots where one is named that is not there, a grid where an object has the name of another. Black: true outlines.
+
+    Args:
+        image: `3 H W`, 0 to 1.
+        prediction: labels `H W`; 0 is the background.
+        target: the true ones, likewise.
+        zoom: how many pixels of the result stand for one along each side; patterns on small pictures need 2 or more.
+
+    Returns:
+        float32 `3 zoom*H zoom*W`, 0 to 1.
+    """
+    colour = to_image(image)
+    predicted, true = (np.asarray(torch.as_tensor(labels).cpu()) for labels in (prediction, target))
+    named, real, right = predicted > 0, true > 0, predicted == true
+    pale = 0.7 + 0.3 * (colour @ np.float32([0.299, 0.587, 0.114]))[..., None]
+    paint = np.where(named[..., None], 0.25 * pale + 0.75 * np.float32(to_rgb(PREDICTION)), pale)
+
+    def enlarged(array: np.ndarray) -> np.ndarray:
+        return array.repeat(zoom, 0).repeat(zoom, 1)
+
+    paint = enlarged(paint)
+    y, x = np.mgrid[: paint.shape[0], : paint.shape[1]]
+    stripes, others = (x + y) % 12 < 4, (x - y) % 12 < 4
+    dots = (x % 10 - 5) ** 2 + (y % 10 - 5) ** 2 < 8
+    for where, pattern in (
+        (real & ~named, stripes),
+        (named & ~real, dots),
+        (real & named & ~right, stripes | others),
+    ):
+        paint[enlarged(where) & pattern] = to_rgb(ERROR)
+    large = np.pad(enlarged(true), 1, mode="edge")
+    sides = (large[:-2, 1:-1], large[2:, 1:-1], large[1:-1, :-2], large[1:-1, 2:])
+    paint[np.logical_or.reduce([side != large[1:-1, 1:-1] for side in sides])] = 0
+    return torch.from_numpy(paint.astype(np.float32).transpose(2, 0, 1).copy())

@@ -1,6 +1,7 @@
 """The figures of the book that a reader can touch."""
 
 from seglib.widgets.dilation import DilationExplorer
+from seglib.widgets.object_size import ObjectSizeExplorer
 from seglib.widgets.receptive_field import ReceptiveFieldExplorer
 
-__all__ = ["DilationExplorer", "ReceptiveFieldExplorer"]
+__all__ = ["DilationExplorer", "ObjectSizeExplorer", "ReceptiveFieldExplorer"]
