@@ -24,6 +24,7 @@ from seglib.models.deeplab_v1 import deeplab_v1, deeplab_v1_largefov
 from seglib.models.dilated_net import context_module, dilated_front_end, dilated_net, dilated_net_large
 from seglib.models.fc_densenet import fc_densenet56, fc_densenet67, fc_densenet103
 from seglib.models.fcn import fcn8s, fcn16s, fcn32s
+from seglib.models.overlap_tile import overlap_tile
 from seglib.models.segnet import segnet, segnet_basic
 from seglib.models.summary import Summary, SummaryRow, describe
 from seglib.models.unet import unet
@@ -153,5 +154,6 @@ __all__ = [
     "describe",
     "load_vgg16",
     "options_of",
+    "overlap_tile",
     *MODELS,
 ]
