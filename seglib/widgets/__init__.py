@@ -1,8 +1,17 @@
 """The figures of the book that a reader can touch."""
 
+from seglib.widgets.bilinear import BilinearExplorer
 from seglib.widgets.dilation import DilationExplorer
 from seglib.widgets.object_size import ObjectSizeExplorer
 from seglib.widgets.receptive_field import ReceptiveFieldExplorer
 from seglib.widgets.skip_ablation import SkipAblationExplorer
+from seglib.widgets.transposed_convolution import TransposedConvolutionExplorer
 
-__all__ = ["DilationExplorer", "ObjectSizeExplorer", "ReceptiveFieldExplorer", "SkipAblationExplorer"]
+__all__ = [
+    "BilinearExplorer",
+    "DilationExplorer",
+    "ObjectSizeExplorer",
+    "ReceptiveFieldExplorer",
+    "SkipAblationExplorer",
+    "TransposedConvolutionExplorer",
+]
