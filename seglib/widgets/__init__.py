@@ -6,6 +6,7 @@ from seglib.widgets.object_size import ObjectSizeExplorer
 from seglib.widgets.receptive_field import ReceptiveFieldExplorer
 from seglib.widgets.skip_ablation import SkipAblationExplorer
 from seglib.widgets.transposed_convolution import TransposedConvolutionExplorer
+from seglib.widgets.unpooling import UnpoolingExplorer
 
 __all__ = [
     "BilinearExplorer",
@@ -14,4 +15,5 @@ __all__ = [
     "ReceptiveFieldExplorer",
     "SkipAblationExplorer",
     "TransposedConvolutionExplorer",
+    "UnpoolingExplorer",
 ]
