@@ -18,7 +18,8 @@ from seglib.data import surfaces
 
 SHAPES = ("disc", "square", "triangle", "cross")
 CLASSES = ("background", *SHAPES)
-# Okabe and Ito's, without those that mean something else in the book's figures; black is the background.
+# Okabe and Ito's; black is the background. Triangle and cross share the colours of error and output, so figures hatch
+# what is wrong, and a class has its sign beside its colour.
 COLOURS = ((0, 0, 0), (86, 180, 233), (240, 228, 66), (213, 94, 0), (0, 158, 115))
 
 

@@ -19,8 +19,8 @@ Deviations, the first four off by default:
 - `in_channels` is 3 unless said otherwise; the paper's images have 1.
 - Up-convolutions start with N(0, 2/n) like all layers, n inputs to one unit being their input channels; the release
   counts n = 4 * output channels, twice as many.
-- Mirroring the image at its border, so that the valid form covers all of it, is left to whoever cuts the tiles:
-  `F.pad(image, (92, 92, 92, 92), mode="reflect")` for an image of a legal size minus 184.
+- Mirroring the image at its border, so that the valid form covers all of it, and cutting tiles is the work of
+  `models.overlap_tile`.
 """
 
 from collections import OrderedDict
