@@ -1,6 +1,6 @@
 """Pictures in one look: the Okabe-Ito colours, each with the same meaning in the whole book."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
 import matplotlib.pyplot as plt
@@ -129,3 +129,37 @@ def judged(
     sides = (large[:-2, 1:-1], large[2:, 1:-1], large[1:-1, :-2], large[1:-1, 2:])
     paint[np.logical_or.reduce([side != large[1:-1, 1:-1] for side in sides])] = 0
     return torch.from_numpy(paint.astype(np.float32).transpose(2, 0, 1).copy())
+
+
+def along_layers(
+    runs: Mapping[str, Sequence], layers: Sequence[str], names: Sequence[str], *, stripes: str = "", width: float = 7.5
+) -> tuple[Figure, np.ndarray]:
+    """Shares at every layer of a network, a chart for each run: mean and standard deviation over its repetitions.
+
+    Args:
+        runs: title to numbers, `repetitions layers shares`.
+        layers: their names, in order.
+        names: of the shares, at most three.
+        stripes: layers whose names begin with this get a grey stripe; none if empty.
+        width: of the whole figure, in inches.
+
+    Returns:
+        The figure and its axes, one for each run.
+    """
+    size = (width, 0.6 + 2.1 * len(runs))
+    figure, axes = plt.subplots(len(runs), 1, figsize=size, sharex=True, sharey=True, squeeze=False)
+    for axis, (title, numbers) in zip(axes.flat, runs.items(), strict=True):
+        values = np.asarray(numbers, dtype=float)
+        for name, look, share in zip(names, ((OUTPUT, "o"), (KERNEL, "s"), (INPUT, "^")), values.T, strict=False):
+            mean, spread = share.mean(1), share.std(1)
+            axis.errorbar(range(len(layers)), mean, spread, c=look[0], marker=look[1], markersize=4, label=name)
+        for number, layer in enumerate(layers):
+            if stripes and layer.startswith(stripes):
+                axis.axvspan(number - 0.4, number + 0.4, color=UNSEEN, alpha=0.3, linewidth=0)
+        axis.set_title(title, fontsize=11)
+        axis.set_ylabel("share")
+    lowest = min(np.nanmin(np.asarray(numbers, dtype=float)) for numbers in runs.values())
+    axes[0, 0].set_ylim(min(0, lowest) - 0.02, 1.02)
+    axes[0, 0].legend(fontsize=9, ncols=len(names))
+    axes[-1, 0].set_xticks(range(len(layers)), layers, rotation=90, fontsize=9)
+    return figure, axes[:, 0]
