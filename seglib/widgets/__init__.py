@@ -10,4 +10,14 @@ from seglib.widgets.skip_ablation import SkipAblationExplorer
 from seglib.widgets.transposed_convolution import TransposedConvolutionExplorer
 from seglib.widgets.unpooling import UnpoolingExplorer
 
-__all__ = ["ArchitectureViewer", "BilinearExplorer", "DilationExplorer", "FrameSlider", "ObjectSizeExplorer", "ReceptiveFieldExplorer", "SkipAblationExplorer", "TransposedConvolutionExplorer", "UnpoolingExplorer"]
+__all__ = [
+    "ArchitectureViewer",
+    "BilinearExplorer",
+    "DilationExplorer",
+    "FrameSlider",
+    "ObjectSizeExplorer",
+    "ReceptiveFieldExplorer",
+    "SkipAblationExplorer",
+    "TransposedConvolutionExplorer",
+    "UnpoolingExplorer",
+]
