@@ -36,9 +36,6 @@ import torch
 import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
-from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.segmentation.fcn import FCNHead
 
@@ -46,55 +43,24 @@ from seglib import models
 from seglib.models._unpooling import MaxPoolWithSwitches, Unpool
 from seglib.models._upsampling import BilinearUpsampling, bilinear_kernel
 from seglib.models._vgg import load_vgg16
+from seglib.models.cost import LiveBytes, peak_on_gpu
 from seglib.models.fcn import crop, fuse
 from seglib.models.segnet import SegNet
 
 CLASSES = 21
 
 
-class LiveBytes(TorchDispatchMode):
-    """Counts, after each operation, the bytes of all tensors made since it was entered that are still needed.
-
-    Views share their memory and count once. What an operation needs for itself alone is not seen.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.peak = 0
-        self.storages: dict[StorageWeakRef, int] = {}
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        given = {StorageWeakRef(tensor.untyped_storage()) for tensor in tensors_in((args, kwargs))}
-        result = func(*args, **(kwargs or {}))
-        for tensor in tensors_in(result):
-            storage = tensor.untyped_storage()
-            reference = StorageWeakRef(storage)
-            if reference not in given:  # weights and images were there before
-                self.storages[reference] = storage.nbytes()
-        self.storages = {reference: n for reference, n in self.storages.items() if not reference.expired()}
-        self.peak = max(self.peak, sum(self.storages.values()))
-        return result
-
-
-def tensors_in(tree) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
-
-
 @contextmanager
 def peak_memory(device: torch.device) -> Iterator[list[int]]:
     """Fills the list with the most bytes that were needed at once, beyond those that were taken before."""
-    peak: list[int] = []
     if device.type == "cuda":
-        torch.cuda.synchronize(device)
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        yield peak
-        torch.cuda.synchronize(device)
-        peak.append(torch.cuda.max_memory_allocated(device) - before)
-    else:
-        with LiveBytes() as live:
+        with peak_on_gpu(device) as peak:
             yield peak
-        peak.append(live.peak)
+        return
+    counted: list[int] = []
+    with LiveBytes() as live:
+        yield counted
+    counted.append(live.peak)
 
 
 def seconds(work: Callable[[], object], device: torch.device) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from skimage.draw import random_shapes
 
-from seglib.data import FarCue, ShapeScenes
+from seglib.data import FarCue, RoadScenes, ShapeScenes
 
 SIZE, OBJECTS, SCENES, ROUNDS = 96, 4, 200, 5
 
@@ -28,6 +28,7 @@ def main() -> None:
     for surface in ("drawn", "real"):
         works[f'ShapeScenes(surface="{surface}")'] = ShapeScenes(SCENES, size=SIZE, surface=surface).__getitem__
     works["FarCue(size=(32, 384))"] = FarCue(SCENES).__getitem__
+    works["RoadScenes(size=(96, 128))"] = RoadScenes(SCENES).__getitem__
     seconds = dict.fromkeys(works, float("inf"))
     for work in works.values():
         work(0)  # surfaces are made once

@@ -11,6 +11,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from seglib.models import Cost
+
 INPUT, KERNEL, OUTPUT, PREDICTION, ERROR, UNSEEN = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#999999"
 
 STYLE = {
@@ -163,3 +165,67 @@ def along_layers(
     axes[0, 0].legend(fontsize=9, ncols=len(names))
     axes[-1, 0].set_xticks(range(len(layers)), layers, rotation=90, fontsize=9)
     return figure, axes[:, 0]
+
+
+def painted(
+    target: Tensor | np.ndarray,
+    colours: Sequence[tuple[int, int, int]],
+    *,
+    ignore_index: int | None = None,
+) -> Tensor:
+    """Labels as a picture: float32 `3 H W`, each class in its colour and what does not count in black.
+
+    Args:
+        target: classes `H W`, and perhaps `ignore_index`.
+        colours: red, green and blue, 0 to 255, of each class: a data set's `colours`.
+        ignore_index: label of pixels that do not count, or None.
+
+    Raises:
+        ValueError: a label without a colour.
+    """
+    labels = torch.as_tensor(target).long()
+    ignored = torch.zeros_like(labels, dtype=torch.bool) if ignore_index is None else labels == ignore_index
+    wrong = ~ignored & ((labels < 0) | (labels >= len(colours)))
+    if wrong.any():
+        raise ValueError(f"label {int(labels[wrong][0])} has no colour: there are {len(colours)}, from 0 on")
+    palette = torch.tensor([*colours, (0, 0, 0)]) / 255
+    return palette[labels.masked_fill(ignored, len(colours))].permute(2, 0, 1)
+
+
+def class_legend(
+    figure: Figure, classes: Sequence[str], colours: Sequence[tuple[int, int, int]], *, columns: int = 6
+) -> None:
+    """Put a box of each class's colour with its name under a figure, which becomes higher by as much."""
+    rows = -(-len(classes) // columns)
+    figure.set_figheight(figure.get_figheight() + 0.25 * rows + 0.1)
+    boxes = [plt.Rectangle((0, 0), 1, 1, color=np.array(colour) / 255) for colour in colours]
+    figure.legend(boxes, classes, ncols=columns, loc="outside lower center", fontsize=9, handlelength=1.2)
+
+
+def cost_ratios(costs: Mapping[str, Cost], one: str, other: str) -> tuple[Figure, Axes]:
+    """Draw what one network takes as multiples of what another takes, of what `models.measure` gives.
+
+    Args:
+        costs: of `models.measure`.
+        one: the network above the fraction bar.
+        other: the one below it.
+
+    Raises:
+        KeyError: a network that was not measured.
+    """
+    above, below = costs[one], costs[other]
+    kinds = {
+        "parameters": "parameters",
+        "multiply-accumulates": "macs",
+        "memory for maps": "live_bytes",
+        "memory in all": "memory",
+        "time": "median",
+    }
+    ratios = [getattr(above, kind) / getattr(below, kind) for kind in kinds.values()]
+    figure, axis = plt.subplots(figsize=(7, 2.6))
+    bars = axis.barh([*kinds], ratios, color=KERNEL, hatch="//", edgecolor="white")
+    axis.bar_label(bars, [f"{ratio:.2f}" for ratio in ratios], padding=4)
+    axis.axvline(1, color="black", linewidth=1, linestyle="--")
+    axis.set(xlabel=f"{one} as a multiple of {other}", xlim=(0, 1.15 * max(ratios)))
+    axis.invert_yaxis()
+    return figure, axis

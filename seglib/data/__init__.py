@@ -15,6 +15,7 @@ from .one_shape import OneShape
 from .pairs import Pairs
 from .pets import Pets
 from .photos import PHOTOGRAPHS, photograph
+from .road_scenes import CAMVID_TRAIN, RoadScenes
 from .scenes import Scene, Shape, ShapeScenes, draw
 from .voc import VOC
 
@@ -22,6 +23,7 @@ DATASETS: dict[str, type[Dataset]] = {
     "scenes": ShapeScenes,
     "one_shape": OneShape,
     "far_cue": FarCue,
+    "road": RoadScenes,
     "camvid": CamVid,
     "voc": VOC,
     "pets": Pets,
@@ -46,6 +48,7 @@ def load(name: str, split: str = "train", **options) -> Dataset:
 
 
 __all__ = [
+    "CAMVID_TRAIN",
     "DATASETS",
     "PHOTOGRAPHS",
     "VOC",
@@ -54,6 +57,7 @@ __all__ = [
     "OneShape",
     "Pairs",
     "Pets",
+    "RoadScenes",
     "Scene",
     "Shape",
     "ShapeScenes",

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from seglib.experiments import (
+    class_balance,
     context_module,
     crf_iterations,
     deconvnet_segnet,
@@ -49,6 +50,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         deeplab_rates,
         context_module,
         crf_iterations,
+        class_balance,
     )
 }
 

@@ -19,6 +19,7 @@ from seglib.models import segnet as _segnet
 from seglib.models import unet as _unet
 from seglib.models._paper import Paper, Result
 from seglib.models._vgg import load_vgg16
+from seglib.models.cost import Cost, Costs, live_bytes, measure
 from seglib.models.deconvnet import deconvnet
 from seglib.models.deeplab_v1 import deeplab_v1, deeplab_v1_largefov
 from seglib.models.dilated_net import context_module, dilated_front_end, dilated_net, dilated_net_large
@@ -57,6 +58,9 @@ PAPERS: dict[str, Paper] = {
 }
 
 
+TRAINED = ("scenes", "road")  # on what copies of some networks were trained that come with seglib
+
+
 def create(
     name: str,
     *,
@@ -70,13 +74,13 @@ def create(
 
     Args:
         name: one of `MODELS`.
-        num_classes: classes, the background included; may be left out with `weights="scenes"` only.
+        num_classes: classes, the background included; may be left out with the weights of a small copy only.
         in_channels: channels of the images, 3 if not given.
         width: multiplies the channels of every layer; 1.0, if not given, is the paper.
         weights: None starts at random; "vgg16" loads torchvision's ImageNet weights into the layers of VGG16; "scenes"
-            loads the small copy that was trained on drawn scenes (`seglib.weights`), and brings its own num_classes,
-            in_channels, width and options. With either, images must be RGB from 0 to 1, normalised with ImageNet's
-            mean and standard deviation: `seglib.data.normalise`.
+            loads the small copy that was trained on drawn scenes (`seglib.weights`), "road" that on drawn road scenes,
+            and either brings its own num_classes, in_channels, width and options. With all of them, images must be RGB
+            from 0 to 1, normalised with ImageNet's mean and standard deviation: `seglib.data.normalise`.
         **options: what the paper varies and the live copies change; see the network's own class.
 
     Raises:
@@ -89,14 +93,14 @@ def create(
         near = get_close_matches(str(name), MODELS, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"there is no network {name!r}{hint} There are {', '.join(MODELS)}")
-    if weights not in (None, "vgg16", "scenes"):
-        raise ValueError(f'weights={weights!r} must be None (random) or "vgg16" or "scenes"')
-    if weights == "scenes":
+    if weights not in (None, "vgg16", *TRAINED):
+        raise ValueError(f'weights={weights!r} must be None (random) or "vgg16" or "scenes" or "road"')
+    if weights in TRAINED:
         given = {"num_classes": num_classes, "in_channels": in_channels, "width": width}
         options = {option: value for option, value in given.items() if value is not None} | options
         return _trained(name, weights, options)
     if num_classes is None:
-        raise TypeError(f'{name}: num_classes is missing; only weights="scenes" brings its own')
+        raise TypeError(f'{name}: num_classes is missing; only weights="scenes" or "road" brings its own')
     in_channels = 3 if in_channels is None else in_channels
     width = 1.0 if width is None else width
     try:
@@ -145,6 +149,8 @@ def options_of(name: str) -> dict[str, object]:
 __all__ = [
     "MODELS",
     "PAPERS",
+    "Cost",
+    "Costs",
     "Paper",
     "Result",
     "Summary",
@@ -152,7 +158,9 @@ __all__ = [
     "context_module",
     "create",
     "describe",
+    "live_bytes",
     "load_vgg16",
+    "measure",
     "options_of",
     "overlap_tile",
     *MODELS,

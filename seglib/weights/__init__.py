@@ -1,8 +1,8 @@
 """Small trained copies of the networks of the book: `models.create(name, weights="scenes")` loads one.
 
-Each is a file `<network>_scenes.safetensors` beside this one. `manifest.json` says of each how it came about (recipe,
-seed, device, seconds), what it can do (metrics), and what its bytes must be (sha256). `python -m seglib.weights` trains
-all of them from nothing.
+Each is a file `<network>_<data>.safetensors` beside this one: `scenes` of most, `road` of SegNet. `manifest.json` says
+of each how it came about (recipe, seed, device, seconds), what it can do (metrics), and what its bytes must be
+(sha256). `python -m seglib.weights` trains all of them from nothing.
 """
 
 import hashlib

@@ -165,31 +165,37 @@ def pack(trained: Trained) -> tuple[bytes, dict[str, Any]]:
     return content, json.loads(json.dumps(entry))  # as it will be read
 
 
-def measure(model: torch.nn.Module, dataset: data.ShapeScenes) -> dict[str, Any]:
+def measure(model: torch.nn.Module, dataset: data.ShapeScenes | data.RoadScenes) -> dict[str, Any]:
     """What the manifest says of a network: IoU overall, by class and by the size of objects, accuracy, boundaries."""
     classes, ignore = dataset.classes, dataset.ignore_index
     kinds = {
         "segmentation": metrics.Segmentation(len(classes), ignore_index=ignore, classes=classes),
-        "size": metrics.IoUBySize(size_edges(*dataset.radius), ignore_index=ignore),
         "boundary": metrics.BoundaryF1(len(classes), tolerance=2, ignore_index=ignore, classes=classes),
     }
+    by_size = hasattr(dataset, "instances")  # road scenes have classes of rare and thin things in place of radii
+    if by_size:
+        kinds["size"] = metrics.IoUBySize(size_edges(*dataset.radius), ignore_index=ignore)
     found = metrics.evaluate(model, dataset, metrics=kinds)
-    overall, size = found["segmentation"], found["size"]
-    return {
+    overall, size = found["segmentation"], found.get("size")
+    measured = {
         "scenes": len(dataset),
         "split": dataset.split,
         "mean_iou": _rounded(overall.mean_iou),
         "pixel_accuracy": _rounded(overall.pixel_accuracy),
         "iou": {name: _rounded(iou) for name, iou in zip(overall.classes, overall.iou, strict=True)},
-        "iou_by_size": {
+        "boundary_f1": _rounded(found["boundary"].mean_f1),
+        "boundary_tolerance": 2,
+    }
+    if by_size:
+        measured["iou_by_size"] = {
             "edges": size.edges.tolist(),
             "iou": [_rounded(iou) for iou in size.iou],
             "missed": [_rounded(part) for part in size.missed],
             "count": size.count.tolist(),
-        },
-        "boundary_f1": _rounded(found["boundary"].mean_f1),
-        "boundary_tolerance": 2,
-    }
+        }
+    else:
+        measured["mean_accuracy"] = _rounded(overall.mean_accuracy)
+    return measured
 
 
 def check(names: Sequence[str], folder: Path) -> int:
@@ -234,7 +240,7 @@ def differences(stated: Any, now: Any, path: str = "") -> list[str]:
     return [f"{path} is {now} now and {stated} in the manifest"]
 
 
-def scenes(recipe: Mapping[str, Any], split: str, length: int) -> data.ShapeScenes:
+def scenes(recipe: Mapping[str, Any], split: str, length: int) -> data.ShapeScenes | data.RoadScenes:
     """Scenes like those that a recipe trains on, from another split."""
     return data.load(recipe["data"], split, **(recipe["data_options"] | {"length": length}))
 
@@ -249,7 +255,8 @@ def table(entries: Mapping[str, Mapping]) -> str:
     width = max([7, *map(len, entries)])
     lines, sizes = [], None
     for name, entry in sorted(entries.items()):
-        found, size = entry["metrics"], entry["metrics"]["iou_by_size"]
+        found = entry["metrics"]
+        size = found.get("iou_by_size", {"edges": [], "iou": []})
         if size["edges"] != sizes:
             sizes = size["edges"]
             bins = "".join(f"{f'{a:g}-{b:g}px':>10}" for a, b in pairwise(sizes))

@@ -14,6 +14,7 @@ from seglib import data, models
 from seglib.crf import DenseCRF
 from seglib.experiments import (
     EXPERIMENTS,
+    class_balance,
     context_module,
     crf_iterations,
     deeplab_rates,
@@ -399,6 +400,50 @@ class TestContextModule:
         model = built(recipes.FRONT_END.replace(batch_norm=False)).eval()
         trained = Trained(model=model, recipe=recipes.FRONT_END, seed=0, history=history, seconds=0.0, device="")
         assert context_module.measure(trained, 1)["loss"] == [0.5 + 2 * i for i in range(10)]
+
+
+class TestClassBalance:
+    def test_differ_in_the_weights_only(self):
+        assert differing(class_balance.PLAIN, class_balance.BALANCED) == {"class_weights"}
+        assert class_balance.PLAIN.class_weights is None
+        assert class_balance.BALANCED.class_weights == class_balance.ROAD_WEIGHTS
+
+    def test_weights_are_those_of_median_frequency(self):
+        scenes = data.load("road", size=class_balance.ROAD_SIZE, length=300, seed=5)
+        found = data.median_frequency_weights(scenes)
+        # Of 300 scenes the rarest class is in 160, so that 1000 others give another number.
+        assert torch.allclose(torch.tensor(class_balance.ROAD_WEIGHTS), found, rtol=0.2)
+
+    def test_shift_is_the_logarithm_of_the_weights(self):
+        """Probabilities p become p * w, normalised."""
+        torch.manual_seed(0)
+        scores, weights = torch.randn(2, 11, 4, 5), torch.tensor(class_balance.ROAD_WEIGHTS)
+        shifted = class_balance.Shifted(nn.Identity(), weights, 1.0)(scores).softmax(1)
+        expected = scores.softmax(1) * weights[:, None, None]
+        torch.testing.assert_close(shifted, expected / expected.sum(1, keepdim=True))
+        back = class_balance.Shifted(class_balance.Shifted(nn.Identity(), weights, 1.0), weights, -1.0)(scores)
+        torch.testing.assert_close(back, scores)
+
+    def test_variants_are_measured_with_their_shift(self):
+        measures_of = EXPERIMENTS["class_balance"].measure
+        strengths = {
+            name: getattr(measure, "keywords", {}).get("strength", 0.0) for name, measure in measures_of.items()
+        }
+        assert strengths == {
+            "plain loss": 0.0,
+            "balanced loss": 0.0,
+            "plain loss, weights added": 1.0,
+            "balanced loss, weights taken back": -1.0,
+        }
+
+    def test_colours_are_numbered_one_by_one(self):
+        image = torch.tensor([[[0.0, 1.0]], [[0.13, 0.99]], [[0.5, 0.0]]])
+        assert class_balance.colour_number(image).tolist() == [[0 * 64 + 1 * 8 + 4, 7 * 64 + 7 * 8 + 0]]
+
+    def test_neither_place_nor_colour_alone_tells_the_class(self):
+        found = class_balance.references(60)
+        assert all(each["mean_iou"] < 0.25 for each in found.values())
+        assert all(each["mean_accuracy"] < 0.35 for each in found.values())
 
 
 class TestCRF:

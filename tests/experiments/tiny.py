@@ -46,10 +46,12 @@ def experiment(**changes) -> Experiment:
 
 LENGTHS = {
     **{"iou_by_size": 5, "missed_by_size": 5, "trimap_iou": 6, "loss": 10},
+    **{"class_iou": 11, "class_accuracy": 11},
     **{"accuracy_by_distance": 24, "iou_by_iteration": 11, "chosen": 5, "curve": 3},
 }
 NUMBERS = {
     "far_cue": ("reach", "accuracy", "accuracy_without_mark", "theoretical_reach", "effective_reach"),
+    "class_balance": ("pixel_accuracy", "mean_accuracy", "mean_iou"),
     "tiny": ("score",),
 }
 

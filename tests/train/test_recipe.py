@@ -28,7 +28,8 @@ def empty(recipe: Recipe) -> nn.Module:
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=list(RECIPES))
 def test_every_recipe_builds_and_its_scores_have_targets(recipe):
     model, classes = empty(recipe), DATASETS[recipe.data].classes
-    size = recipe.crop or SIZES.get(recipe.data) or (recipe.data_options["size"],) * 2
+    size = recipe.crop or SIZES.get(recipe.data) or recipe.data_options["size"]
+    size = (size, size) if isinstance(size, int) else size
     with torch.device("meta"):
         logits = model(torch.zeros(2, 3, *size))
         target = torch.zeros(2, *size, dtype=torch.long)
