@@ -1,11 +1,11 @@
 // ArchitectureViewer: a network as a picture to walk through, overview, stage, layer; or two of them in step.
 import { MEASURES, breadth, columnAt, columns, counterpart, heights, levels, mostRows, percent, sees, shape, share, short, sources, strengths, tall, toPyTorch, totals, unpack, whole } from "./core/architecture.js";
 import { actions, announcer, button, card, h, hatch, legend, once, picture, slider } from "./ui/kit.js";
+import { FAMILY } from "./ui/paint.js";
 
 const SETTINGS = ["layer", "network", "colour"];
 const COLOURS = [["kind", "Kind"], ["parameters", "Parameters"], ["macs", "MACs"], ["memory", "Memory"], ["field", "Field"]];
 const UNITS = { parameters: "parameters", macs: "multiply-accumulates", memory: "bytes of outputs" };
-const FONT = "ui-sans-serif, system-ui, sans-serif";
 const [SLOT, LABELS, LANE] = [84, 24, 46]; // px: a layer of the stage; the line of resolutions; the bars
 const JOINED = { switches: "switches", concat: "concatenation", sum: "sum", skip: "skip" };
 
@@ -112,7 +112,7 @@ async function render({ model, el }) {
       drawLabels(context, network, n, top);
       if (lane) drawLane(context, network, n, top, strong);
       drawMark(context, n, all[now], top, middle);
-      context.font = `600 12px ${FONT}`;
+      context.font = `600 12px ${FAMILY}`;
       context.fillStyle = frame.colour("ink");
       if (both) write(context, network.title, 0, n * each + 12, "left");
     });
@@ -222,7 +222,7 @@ async function render({ model, el }) {
 
   /** Rows of the maps, under each stage that has room for the number. */
   function drawLabels(context, network, n, top) {
-    context.font = `11px ${FONT}`;
+    context.font = `11px ${FAMILY}`;
     context.fillStyle = frame.colour("quiet");
     let free = -Infinity;
     let said = null;
@@ -266,7 +266,7 @@ async function render({ model, el }) {
     const wide = Math.max(8, column.width);
     context.strokeRect(x - wide / 2, middle - 20, wide, 40);
     context.setLineDash([]);
-    context.font = `600 11px ${FONT}`;
+    context.font = `600 11px ${FAMILY}`;
     const text = n ? "removed here" : "not here";
     const half = context.measureText(text).width / 2 + 2;
     write(context, text, Math.max(half, Math.min(room.width - half, x)), middle + 36);

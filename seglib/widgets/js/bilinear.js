@@ -2,13 +2,13 @@
 import { enlarge, GRIDS, layer, METHODS, N, outputSize, pixel, refusal, SCALES, toPyTorch, valueAt, VALUES } from "./core/bilinear.js";
 import { actions, announcer, card, h, hatch, legend, once, picture, readouts, reason, select, slider } from "./ui/kit.js";
 import { brief, cellAt, cells, frameCells, place } from "./ui/number_grid.js";
+import { FAMILY } from "./ui/paint.js";
 
 const SETTINGS = ["scale", "grid", "method", "x", "y"];
 const NAMES = ["upper left", "upper right", "lower left", "lower right"];
 const ARROWS_TO = ["↖", "↗", "↙", "↘"];
 const HIGHEST = Math.max(...VALUES.flat());
 const LEAST = 1e-9;
-const FACE = "ui-sans-serif, system-ui, sans-serif";
 const precise = (value, digits = 3) => String(Number(value.toFixed(digits))).replace("-", "−");
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
@@ -287,7 +287,7 @@ async function render({ model, el }) {
       const [cx, cy] = [x + w / 2 + (right ? 1 : -1) * box / 4, y + high / 2];
       const font = Math.min(16, high * 0.5, (w - box / 2) / (0.6 * text.length));
       if (font < 7) return;
-      context.font = `600 ${font}px ${FACE}`;
+      context.font = `600 ${font}px ${FAMILY}`;
       context.fillText(text, cx, cy);
     });
     now.neighbours.forEach((n, i) => {
@@ -304,7 +304,7 @@ async function render({ model, el }) {
       context.lineWidth = 2;
       context.strokeRect(x, y, box, box);
       context.fillStyle = colour("ink");
-      context.font = `600 ${Math.min(17, box * 0.45)}px ${FACE}`;
+      context.font = `600 ${Math.min(17, box * 0.45)}px ${FAMILY}`;
       context.fillText(String(n.value), x + box / 2, y + box / 2 + 0.5);
     });
     context.beginPath(), context.arc(ex, ey, 7, 0, 7), (context.fillStyle = colour("output")), context.fill();

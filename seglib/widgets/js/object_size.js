@@ -1,10 +1,11 @@
 // ObjectSizeExplorer: one object, its size on a slider, and what three networks make of it.
 import { MARK, compare, cover, glass, nearest, outline, place, runs, toPyTorch } from "./core/object_size.js";
 import { actions, announcer, button, card, h, legend, once, picture, reason, slider } from "./ui/kit.js";
+import { FAMILY } from "./ui/paint.js";
 
 const SETTINGS = ["kind", "radius", "instance"];
 const GLYPHS = { disc: "●", square: "■", triangle: "▲", cross: "✚" };
-const FONT = "12px ui-sans-serif, system-ui, sans-serif";
+const FONT = `12px ${FAMILY}`;
 // 32s, 16s, 8s: purple is prediction; a mark and dashes tell them apart too
 const LINES = [["square", [2, 3]], ["diamond", [7, 4]], ["disc", []]];
 const TONES = { light: ["#c47aa6", "#a8437b", "#6b2450"], dark: ["#b06a94", "#d593b8", "#f3cfe2"] };

@@ -2,10 +2,11 @@
 import { KINDS, LIMITS, box, effective, geometry, nearestUnit, padded, touched, toPyTorch, waysDown } from "./core/stack.js";
 import { compose, drawChosen, drawStill, hasMargin, layout, readPhoto, unseen, zoomFor } from "./ui/field_view.js";
 import { actions, announcer, button, card, h, legend, once, picture, readouts, reason, select, slider } from "./ui/kit.js";
+import { FAMILY } from "./ui/paint.js";
 
 const SETTINGS = ["preset", "layers", "layer", "x", "y", "field"];
 const VIEWS = [["both", "Both"], ["theoretical", "Theoretical box"], ["effective", "Effective heat"]];
-const FONT = "11px ui-sans-serif, system-ui, sans-serif";
+const FONT = `11px ${FAMILY}`;
 const LEGEND = [
   ["output", "fill", "chosen unit"], ["kernel", "fill", "units it is connected to: the stronger, the more ways lead there"],
   ["input", "line", "theoretical field"], ["prediction", "dash", "effective field"], ["unseen", "fill", "grey: not seen"], ["unseen", "hatch", "padding"],

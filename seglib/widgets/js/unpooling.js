@@ -1,7 +1,8 @@
 // UnpoolingExplorer: a small grid that the reader fills, its maxima and their places, and four ways back.
 import { LIMITS, TEMPLATE, WAYS, describe, linked, parse, problem, resized, short, toPyTorch, unitsOf, work } from "./core/unpooling.js";
-import { FAMILY, arrow, corner, flag, frame, middle, ring, shades, write } from "./ui/cells.js";
+import { arrow, corner, flag, frame, middle, ring, shades } from "./ui/cells.js";
 import { actions, announcer, button, card, h, hatch, legend, once, picture, readouts, reason, select, slider } from "./ui/kit.js";
+import { FAMILY, stamp } from "./ui/paint.js";
 
 const SETTINGS = ["size", "pool", "stride", "values", "decoder", "part", "x", "y"];
 const OWN = "own";
@@ -441,7 +442,7 @@ async function render({ model, el }) {
       const text = fitting(value, grid.cell);
       const [x, y] = middle(grid, place);
       const bold = marks[way].has(place);
-      write(context, text, x, y + 0.5, value === 0 && !bold ? box.colour("quiet") : box.colour("ink"), font(grid.cell, text, bold));
+      stamp(context, text, x, y + 0.5, value === 0 && !bold ? box.colour("quiet") : box.colour("ink"), font(grid.cell, text, bold));
     });
     marks[way].forEach((weight, place) => {
       context.globalAlpha = Math.max(0.35, Math.min(1, weight));
@@ -488,7 +489,7 @@ async function render({ model, el }) {
     const typing = entry?.why && get("part") === part && pinned().place === place;
     const text = typing ? `${entry.text.slice(0, 4) || "?"}` : short(value);
     const [x, y] = middle(grid, place);
-    write(pen, text, x, y + lift * grid.cell, box.colour(typing ? "error-ink" : bold || value !== 0 ? "ink" : "quiet"), font(grid.cell, text, bold));
+    stamp(pen, text, x, y + lift * grid.cell, box.colour(typing ? "error-ink" : bold || value !== 0 ? "ink" : "quiet"), font(grid.cell, text, bold));
   }
 
   const watched = [...SETTINGS, "answer"].map((name) => `change:${name}`);

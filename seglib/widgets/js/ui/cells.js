@@ -1,33 +1,6 @@
 // Grids of numbered cells on a canvas: shades, numbers, rings, frames and arrows.
 
-const stamps = new Map();
-
-/**
- * Text as a small picture, made once: writing on a canvas of the page makes the browser lay the page out first, in the
- * middle of a drag; a canvas of nowhere has no page.
- */
-export function write(context, text, x, y, colour, font) {
-  const scale = context.getTransform().a;
-  const name = [text, colour, font, scale].join();
-  if (stamps.size > 900) stamps.clear();
-  if (!stamps.has(name)) {
-    const pen = new OffscreenCanvas(1, 1).getContext("2d");
-    pen.font = font;
-    const [width, height] = [Math.ceil(pen.measureText(text).width) + 2, Math.ceil(Number(font.match(/([\d.]+)px/)[1]) * 1.5)];
-    [pen.canvas.width, pen.canvas.height] = [Math.ceil(width * scale), Math.ceil(height * scale)];
-    pen.scale(scale, scale);
-    pen.font = font;
-    pen.textBaseline = "middle";
-    pen.fillStyle = colour;
-    pen.fillText(text, 1, height / 2);
-    stamps.set(name, { canvas: pen.canvas, width, height });
-  }
-  const { canvas, width, height } = stamps.get(name);
-  const whole = (length) => Math.round(length * scale) / scale; // on whole pixels of the screen, or it blurs
-  context.drawImage(canvas, whole(x - width / 2), whole(y - height / 2), canvas.width / scale, canvas.height / scale);
-}
-
-export const FAMILY = "ui-sans-serif, system-ui, sans-serif";
+import { outline } from "./paint.js";
 
 /** Where a cell lies: `grid` is { left, top, cell, width } with the width in cells. */
 export const corner = ({ left, top, cell, width }, place) => [left + (place % width) * cell, top + Math.floor(place / width) * cell];
@@ -50,16 +23,10 @@ export function shades(context, grid, count, share, colour, strongest, line) {
 }
 
 /** The frame around a block of cells: `rows` x `columns` from `place` on. `inset` moves it inwards. */
-export function frame(context, grid, place, [rows, columns], paint, line, { inset = 0, dash = [], under = null } = {}) {
+export function frame(context, grid, place, [rows, columns], paint, line, { inset = 0, dash, under } = {}) {
   const [x, y] = corner(grid, place);
-  context.setLineDash(dash);
-  for (const [width, style] of [[line + 2.5, under], [line, paint]]) {
-    if (!style) continue;
-    context.lineWidth = width;
-    context.strokeStyle = style;
-    context.strokeRect(x + inset, y + inset, columns * grid.cell - 2 * inset, rows * grid.cell - 2 * inset);
-  }
-  context.setLineDash([]);
+  const block = [x + inset, y + inset, columns * grid.cell - 2 * inset, rows * grid.cell - 2 * inset];
+  outline(context, block, paint, { line, dash, under });
 }
 
 /** The ring around a maximum. */

@@ -2,6 +2,7 @@
 // that every unit stands over the pixels it looks at.
 import { THRESHOLD, centreLevel, peak } from "../core/stack.js";
 import { hatch } from "./kit.js";
+import { stamp } from "./paint.js";
 
 const TITLE = 20; // CSS pixels: the line of column heads
 const STAGE = 5; // extra room above a pool, where a new resolution begins
@@ -64,35 +65,6 @@ export function layout(width, { stack, layers, inputSize: [photoHeight, photoWid
 /** A layer's settings in few letters. */
 const brief = ({ kernel, stride = 1, dilation = 1 }) => `${kernel}×${kernel}${stride > 1 ? ` ÷${stride}` : ""}${dilation > 1 ? ` r${dilation}` : ""}`;
 
-const stamps = new Map();
-
-/**
- * Text as a small picture, made once. Writing on a canvas of the page makes the browser lay the page out first, in the
- * middle of a drag; a canvas of nowhere has no page.
- */
-function stamp(context, text, x, y, align, colour, font) {
-  const scale = context.getTransform().a;
-  const name = [text, colour, font, scale].join();
-  if (stamps.size > 500) stamps.clear();
-  if (!stamps.has(name)) {
-    const pen = new OffscreenCanvas(1, 1).getContext("2d");
-    pen.font = font;
-    const [width, height] = [Math.ceil(pen.measureText(text).width) + 2, 18];
-    [pen.canvas.width, pen.canvas.height] = [Math.ceil(width * scale), Math.ceil(height * scale)];
-    pen.scale(scale, scale);
-    pen.font = font;
-    pen.textBaseline = "middle";
-    pen.fillStyle = colour;
-    pen.fillText(text, 1, height / 2);
-    stamps.set(name, { canvas: pen.canvas, width, height });
-  }
-  const { canvas, width, height } = stamps.get(name);
-  const left = x + (align === "left" ? -1 : align === "right" ? 1 - width : -width / 2);
-  const whole = (length) => Math.round(length * scale) / scale; // on whole pixels of the screen, or it blurs
-  context.drawImage(canvas, whole(left), whole(y - height / 2), canvas.width / scale, canvas.height / scale);
-  return width;
-}
-
 function within(context, box, draw) {
   context.save();
   context.beginPath();
@@ -126,7 +98,7 @@ function units(context, place, { start, jump, size }, { top, bar }, shade, space
 /** What stays while the reader moves about one stack: names, all units in a quiet tone, the margin, and where we are. */
 export function drawStill(context, place, { stack, layers, photo }, colour, font) {
   const { rows, strip, width, left, right, names, roomy, margin, photo: box, glass } = place;
-  const write = (text, x, y, align, ink = colour("quiet")) => stamp(context, text, x, y, align, ink, font);
+  const write = (text, x, y, align, ink = colour("quiet")) => stamp(context, text, x, y, ink, font, align);
   const heads = TITLE / 2 - 1;
   write("layer", 0, heads, "left");
   if (roomy) write("kernel", names, heads, "left");
@@ -185,7 +157,7 @@ export function drawChosen(context, place, scene, colour, font) {
     context.fillStyle = colour("tint");
     context.fillRect(0, top - 3, names + (roomy ? 56 : 0), bar + 6);
     context.fillRect(width - place.right + 4, top - 3, place.right - 4, bar + 6);
-    const bold = (text, at, align) => stamp(context, text, at, top + bar / 2, align, colour("ink"), `bold ${font}`);
+    const bold = (text, at, align) => stamp(context, text, at, top + bar / 2, colour("ink"), `bold ${font}`, align);
     bold(layer.name, 0, "left");
     if (roomy) bold(brief(stack[index]), names, "left");
     bold(String(layer.field), width, "right");
@@ -222,7 +194,7 @@ function drawStrip(context, place, { layers, index, centre, counts, photo, input
   units(context, place, pixels, strip, (u) => (level[u] > 0 ? 0 : SHADES * 0.72), false);
   context.fillStyle = colour("input");
   units(context, place, pixels, { top: strip.top + strip.bar - 1, bar: 3 }, (u) => (level[u] > 0 ? SHADES : 0), false);
-  if (inside) stamp(context, `row ${row} ▸`, box[0] - place.margin - 6, y(row + 0.5), "right", colour("quiet"), font);
+  if (inside) stamp(context, `row ${row} ▸`, box[0] - place.margin - 6, y(row + 0.5), colour("quiet"), font, "right");
 }
 
 function drawField(context, place, scene, colour, font) {
@@ -284,10 +256,10 @@ function stroke(context, paint, line, dash, trace, path) {
 function chip(context, text, x, y, colour, font) {
   context.globalAlpha = 0.9;
   context.fillStyle = colour("paper");
-  const half = stamp(context, text, x, y, "center", colour("ink"), font) / 2 + 3;
+  const half = stamp(context, text, x, y, colour("ink"), font) / 2 + 3;
   context.fillRect(x - half, y - 8, 2 * half, 16);
   context.globalAlpha = 1;
-  stamp(context, text, x, y + 0.5, "center", colour("ink"), font);
+  stamp(context, text, x, y + 0.5, colour("ink"), font);
 }
 
 /** The line around the effective field, holes of dilation passed over: where sqrt(counts_y counts_x) falls below the threshold. */

@@ -1,5 +1,6 @@
 // Small real numbers in cells: the pictures of the widgets that show every number they add up.
 import { hatch } from "./kit.js";
+import { FAMILY, outline } from "./paint.js";
 
 /** A number as short as it can be said: two decimals at most. */
 export const brief = (value) => String(Number(value.toFixed(2))).replace("-", "−");
@@ -65,14 +66,13 @@ export function cells(context, spot, look, colour) {
   // one size for all numbers of a grid, so that a longer one does not look less important
   const size = Math.min(15, high * 0.5, (wide * 0.82) / (0.58 * longest));
   if (size < 7) return;
-  const face = "ui-sans-serif, system-ui, sans-serif";
   for (const [now, x, y] of texts) {
     context.globalAlpha = now.faint ? 0.6 : 1;
     context.fillStyle = colour("ink");
-    context.font = `${now.bold ? "600 " : ""}${size}px ${face}`;
+    context.font = `${now.bold ? "600 " : ""}${size}px ${FAMILY}`;
     context.fillText(now.text, x, y + (now.note && high > 38 ? 6 : 0.5));
     if (now.note && high > 38) {
-      context.font = `${Math.min(10.5, (wide * 0.94) / (0.52 * now.note.length))}px ${face}`;
+      context.font = `${Math.min(10.5, (wide * 0.94) / (0.52 * now.note.length))}px ${FAMILY}`;
       context.fillStyle = colour("quiet");
       context.fillText(now.note, x, y - 10);
     }
@@ -80,18 +80,7 @@ export function cells(context, spot, look, colour) {
   context.globalAlpha = 1;
 }
 
-/** A line around a block of cells; a white one under it keeps it visible on every tint. */
-export function frameCells(context, { left, top, wide, high }, [row, column, rows, columns], paint, { line = 2.5, dash = [], paper = null } = {}) {
-  const box = [left + column * wide, top + row * high, columns * wide, rows * high];
-  if (paper) {
-    context.setLineDash([]);
-    context.lineWidth = line + 2;
-    context.strokeStyle = paper;
-    context.strokeRect(...box);
-  }
-  context.setLineDash(dash);
-  context.lineWidth = line;
-  context.strokeStyle = paint;
-  context.strokeRect(...box);
-  context.setLineDash([]);
+/** A line around a block of cells; `paper`, a colour, under it keeps it visible on every tint. */
+export function frameCells(context, { left, top, wide, high }, [row, column, rows, columns], paint, { line, dash, paper } = {}) {
+  outline(context, [left + column * wide, top + row * high, columns * wide, rows * high], paint, { line, dash, under: paper });
 }
