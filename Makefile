@@ -19,6 +19,9 @@ CHAPTERS = $(sort $(wildcard book/*.ipynb))
 # A cell that takes two minutes hangs.
 NBVAL := pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120
 
+# What each part of the tests found: read by tools.tested, for the page "How this book is tested".
+RECORDS := _build/records
+
 heading = @printf '\n=== %s ===\n' '$(1)'
 
 # Sets the shell's $python. A Python that calls itself 3.12 may be a shim with nothing behind it, so each is asked. The
@@ -58,22 +61,25 @@ lint: $(READY) ## ruff: rules and layout, of modules and notebooks
 
 pytest unit: $(READY) $(MODULES) ## the Python tests, without the browser's
 	$(call heading,pytest)
-	@$(RUN) pytest tests --ignore=tests/site
+	@$(RUN) pytest tests --ignore=tests/site --junitxml=$(RECORDS)/pytest.xml
 
 js: $(READY) ## the widgets' arithmetic, in Node
 	$(call heading,node --test)
-	@$(RUN) tools.node --test 'tests/js/*.test.mjs'
+	@mkdir -p $(RECORDS)
+	@$(RUN) tools.node --test --test-reporter=spec --test-reporter-destination=stdout \
+	  --test-reporter=junit --test-reporter-destination=$(RECORDS)/js.xml 'tests/js/*.test.mjs'
 
 notebooks: $(READY) ## run every chapter and compare its checked outputs
 	$(call heading,nbval)
-	@$(RUN) $(NBVAL) $(CHAPTERS)
+	@$(RUN) $(NBVAL) --junitxml=$(RECORDS)/notebooks.xml $(CHAPTERS)
 
 site: $(READY) $(MODULES) ## build the book with warnings as errors and test its pages in Chromium
 	$(call heading,the book with warnings as errors)
 	@$(RUN) tools.book --strict
 	$(call heading,the pages in Chromium)
 	@$(RUN) tools.chromium
-	@$(RUN) pytest tests/site
+	@$(RUN) pytest tests/site --junitxml=$(RECORDS)/site.xml
+	@$(RUN) tools.book # once more, for the page that says what was found
 
 widgets: $(READY) $(MODULES) ## bundle the widgets' JavaScript into seglib/widgets/static
 	@$(RUN) tools.widgets

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools import ROOT
+from tools import ROOT, tested
 
 BUILD = ROOT / "_build"
 STAMP = BUILD / ".answers-made-with"
@@ -69,6 +69,7 @@ def main() -> None:
     options = parser.parse_args()
     if drop_old_answers(BUILD, fingerprint()):
         print("seglib or an installed package has changed: the chapters run anew.", flush=True)
+    tested.write()
     status = jupyter_book(*(["--all", "-W", "-n", "--keep-going"] if options.strict else []))
     if status:
         # A chapter that failed half-way must not count as built.

@@ -1,3 +1,4 @@
+// core/bilinear.js against F.interpolate and ConvTranspose2d (tests/fixtures/bilinear.py wrote the JSON).
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";

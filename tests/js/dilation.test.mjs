@@ -1,3 +1,4 @@
+// core/dilation.js against PyTorch's convolution (tests/fixtures/dilation.py wrote the JSON).
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";

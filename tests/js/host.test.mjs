@@ -1,3 +1,4 @@
+// The static page's model, and settings that live in the page's address.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { legal, readLink, staticModel, writeLink } from "../../seglib/widgets/js/host.js";

@@ -1,3 +1,4 @@
+// core/object_size.js: the runs, masks and marks of ObjectSizeExplorer.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";

@@ -1,3 +1,4 @@
+// core/skip_ablation.js against label maps and scores of the network itself.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";

@@ -1,3 +1,4 @@
+// core/transposed_convolution.js against ConvTranspose2d (tests/fixtures/transposed_convolution.py wrote the JSON).
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";

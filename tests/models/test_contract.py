@@ -83,13 +83,14 @@ class TestEveryNetwork:
             given = last(image(*IMAGE).to(memory_format=torch.channels_last))
         torch.testing.assert_close(given, expected, rtol=1e-3, atol=1e-4)
 
-    def test_float64_gives_the_same(self, name):
+    def test_float64_gives_the_same(self, name, agreement):
         model = small(name)
         with torch.inference_mode():
             expected = copy.deepcopy(model).double()(image(*IMAGE).double())
             given = model(image(*IMAGE))
         assert expected.dtype == torch.float64
         torch.testing.assert_close(given.double(), expected, rtol=1e-3, atol=1e-4)
+        agreement("networks in single against double precision, scores", (given - expected).abs().max())
 
     @pytest.mark.parametrize(
         ("device", "dtype"),

@@ -80,7 +80,7 @@ class TestEveryNetworkWithVGG16:
             assert torch.equal(layers[name].bias, vgg.classifier[place].bias[:: 4096 // c_out])
 
     @pytest.mark.parametrize("stage", [1, 2, 3, 4, 5])
-    def test_stage_gives_what_torchvision_s_gives(self, model, vgg, stage):
+    def test_stage_gives_what_torchvision_s_gives(self, model, vgg, stage, agreement):
         names = [name for name in FEATURES if name[4] == str(stage)]
         path = next(path for path, _ in model.named_modules() if path.rpartition(".")[2] == names[0])
         # Batch normalisation stands in between in some, which VGG16 has not, so that nothing is loaded into it.
@@ -95,6 +95,7 @@ class TestEveryNetworkWithVGG16:
             given = nn.Sequential(*ours)(x.clone())
         assert expected.std() > 0.01
         torch.testing.assert_close(given, expected, rtol=1e-5, atol=1e-5)
+        agreement("encoders with VGG16's weights against torchvision's VGG16, maps", (given - expected).abs().max())
 
     def test_fc6_and_fc7_of_full_size_give_what_torchvision_s_give(self, model, vgg):
         layers = layers_of(model)

@@ -13,6 +13,7 @@ from playwright.sync_api import Page
 from tests.site.conftest import ALL_PAGES, PAGES, visit
 from tools import ROOT
 from tools.repository import address as repository_address
+from tools.tested import own_bytes
 
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -90,22 +91,8 @@ def test_colab_links_lead_to_the_chapters_notebook(name: str, server: str, page:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_own_code_and_data_fit_the_budget(name, site):
-    page = parsed(site / name)
-    parts = {id(part): part for part in page.select(".seglib-widget, .seglib-widget script, .seglib-widget style")}
-    # The script that mounts a widget follows its element.
-    for widget in page.select(".seglib-widget"):
-        follower = widget.find_next_sibling()
-        if follower is not None and follower.name in ("script", "style"):
-            parts[id(follower)] = follower
-    code = sum(len((part.string or "").encode()) for part in parts.values() if part.name in ("script", "style"))
-    data = sum(
-        len(value.encode())
-        for part in parts.values()
-        for tag in (part, *part.find_all(True))
-        for key, value in tag.attrs.items()
-        if key.startswith("data-") and isinstance(value, str)
-    )
-    assert code + data <= PAYLOAD, f"{name}: {code + data} bytes of our own scripts and data"
+    found = own_bytes(parsed(site / name))
+    assert found <= PAYLOAD, f"{name}: {found} bytes of our own scripts and data"
 
 
 @pytest.mark.parametrize("name", PAGES)
