@@ -51,7 +51,7 @@ def test_figures_are_those_of_the_records(root):
     record(root, "notebooks", NBVAL)
     case = f'<testcase name="d" time="0.01" classname="test" file="{root}/tests/js/sums.test.mjs"/>'
     record(root, "js", f"<testsuites>{case}</testsuites>")
-    page = tested.page(root)
+    page = tested.page(root).replace("\N{NO-BREAK SPACE}", " ")
     assert "Run on 2026-11-24" in page  # the later one
     assert "| `make pytest` | `seglib` and the tools | 2 | 1 | 1 min 2 s |" in page
     assert "| `make js` | the widgets' arithmetic, in Node | 1 | 0 | 0.0 s |" in page

@@ -118,7 +118,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]], numbers: int = 
 def time(seconds: float) -> str:
     """Seconds, or minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+    # no-break spaces: a table on a phone would part a number from its unit
+    return (
+        f"{minutes}\N{NO-BREAK SPACE}min\N{NO-BREAK SPACE}{rest}\N{NO-BREAK SPACE}s"
+        if minutes
+        else f"{seconds:.1f}\N{NO-BREAK SPACE}s"
+    )
 
 
 def machine(day: str) -> str:
@@ -143,7 +148,7 @@ def chapters(found: Sequence[Case], site: Path, root: Path) -> str:
         if page.is_file():
             weight = f"{own_bytes(BeautifulSoup(page.read_text(encoding='utf-8'), 'html.parser')) / 1000:.0f} kB"
         rows.append([f"[{title}]({Path(name).name})", len(own), compared, time(sum(c.seconds for c in own)), weight])
-    return table(["Chapter", "Cells run", "Outputs compared", "Time", "Widgets of the page"], rows)
+    return table(["Chapter", "Cells run", "Outputs compared", "Time", "Widgets"], rows)
 
 
 def agreement(found: Sequence[Case]) -> str:
@@ -171,7 +176,7 @@ def page(root: Path = ROOT) -> str:
         count = passed if own else "not run"
         rows.append([f"`make {part}`", words, count, skipped, time(sum(case.seconds for case in own))])
     every = [case for own in found.values() for case in own]
-    head = ["Command", "What is tested", "Tests passed", "Skipped", "Time"]
+    head = ["Command", "What is tested", "Passed", "Skipped", "Time"]
     blocks = [machine(max(case.day for case in every)), table(head, rows, 2)]
     reasons = Counter(case.skipped for case in every if case.skipped is not None)
     if reasons:
