@@ -13,8 +13,8 @@ background, and without weights SegNet stays at it (mean IoU 0.25, with weights 
 picture). SegNet's and U-Net's papers balance theirs too, and FCN's finds it unnecessary, as it is here. And they begin
 with one object a picture, as DeconvNet's paper does, on small pictures, seven of which take a core as long as one
 scene. Where nothing but switches leads from the encoder to the decoder, a thousand steps of that are few: in a run of
-2500 (one seed) SegNet's loss was at 0.6 after the first thousand and at 0.2 in the end. DeconvNet has 2500 steps;
-SegNet still has a thousand, and is the weaker for it.
+2500 (one seed) SegNet's loss was at 0.6 after the first thousand and at 0.2 in the end. So DeconvNet and SegNet have 2500
+steps of it, and 2500 of scenes.
 
 SegNet learns road scenes as well, from random weights and balanced by median frequency, as its paper does on CamVid.
 """
@@ -122,7 +122,7 @@ SCENES: dict[str, Recipe] = {
         scenes_recipe("fcn16s", VGG, 1000, start="fcn32s_scenes"),
         scenes_recipe("fcn8s", VGG, 1000, start="fcn16s_scenes"),
         *decoder_recipes("deconvnet", DECONV, 2500, one_object_steps=2500),
-        *decoder_recipes("segnet", NARROW, 1000),
+        *decoder_recipes("segnet", NARROW, 2500, one_object_steps=2500),
         *decoder_recipes("unet", UNET, 1000, start="unet_one_shape"),
         *decoder_recipes("fc_densenet56", DENSE, 500, start="fc_densenet56_one_shape", batch_norm=False),
         scenes_recipe("deeplab_v1_largefov", NARROW | {"fc_channels": 1024}, 2500),
