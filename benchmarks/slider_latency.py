@@ -34,6 +34,15 @@ SLIDERS = [
     ("book/receptive_field.html", "receptive_field", "Column", {}),
     ("book/receptive_field.html", "receptive_field", "Row", {}),
     ("book/receptive_field.html", "receptive_field", "Layer", {}),
+    ("book/fcn.html", "object_size", "Radius", {}),
+    ("book/unpooling.html", "unpooling", "Size", {}),
+    ("book/transposed_convolution.html", "transposed_convolution", "Kernel", {"size": 5}),
+    ("book/transposed_convolution.html", "transposed_convolution", "Step", {"size": 5, "kernel": 5}),
+    ("book/transposed_convolution.html", "bilinear", "Column", {"scale": 4}),
+    ("book/deconvnet.html", "net", "Layer", {}),
+    ("book/deconvnet.html", "depth", "Depth", {}),
+    ("book/segnet.html", "parts", "Layer", {}),
+    ("book/skip_connections.html", "architecture", "Layer", {}),
     ("book/index.html", "start", "Rate", {}),
 ]
 
