@@ -13,8 +13,8 @@ background, and without weights SegNet stays at it (mean IoU 0.25, with weights 
 picture). SegNet's and U-Net's papers balance theirs too, and FCN's finds it unnecessary, as it is here. And they begin
 with one object a picture, as DeconvNet's paper does, on small pictures, seven of which take a core as long as one
 scene. Where nothing but switches leads from the encoder to the decoder, a thousand steps of that are few: in a run of
-2500 (one seed) SegNet's loss was at 0.6 after the first thousand and at 0.2 in the end. So DeconvNet and SegNet have 2500
-steps of it, and 2500 of scenes.
+2500 (one seed) SegNet's loss was at 0.6 after the first thousand and at 0.2 in the end. So DeconvNet and SegNet have
+2500 steps of it, and 2500 of scenes.
 
 SegNet learns road scenes as well, from random weights and balanced by median frequency, as its paper does on CamVid.
 """
