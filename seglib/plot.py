@@ -192,6 +192,40 @@ def painted(
     return palette[labels.masked_fill(ignored, len(colours))].permute(2, 0, 1)
 
 
+def taps(
+    image: Tensor | np.ndarray, centre: tuple[float, float], *, kernel: int, step: float, margin: int = 0, dot: int = 5
+) -> Tensor:
+    """A picture with the places that a dilated kernel reads; outside the picture, on striped grey, it reads padding.
+
+    Taps on the picture are orange squares with a black rim, those outside are hollow.
+
+    Args:
+        image: `3 H W`, 0 to 1.
+        centre: row and column of the kernel's middle, in pixels of the picture.
+        kernel: taps along a side.
+        step: distance of neighbouring taps in pixels: the rate times the layer's jump.
+        margin: pixels of padding shown at each side.
+        dot: width of a tap's square.
+
+    Returns:
+        float32 `3 H+2*margin W+2*margin`, 0 to 1.
+    """
+    colour = to_image(image)
+    height, width = colour.shape[:2]
+    y, x = np.mgrid[: height + 2 * margin, : width + 2 * margin]
+    sheet = np.where(((x + y) % 8 < 2)[..., None], np.float32(0.72), np.float32(0.86)).repeat(3, 2)
+    sheet[margin : margin + height, margin : margin + width] = colour
+    places = (np.arange(kernel) - (kernel - 1) / 2) * step
+    for dy in places:
+        for dx in places:
+            row, column = centre[0] + dy, centre[1] + dx
+            away = np.maximum(np.abs(y - margin - row), np.abs(x - margin - column))
+            outside = not (0 <= row <= height - 1 and 0 <= column <= width - 1)
+            sheet[away <= dot / 2 + 1] = to_rgb(KERNEL) if outside else 0
+            sheet[away <= dot / 2] = 1 if outside else to_rgb(KERNEL)
+    return torch.from_numpy(sheet.transpose(2, 0, 1).copy())
+
+
 def class_legend(
     figure: Figure, classes: Sequence[str], colours: Sequence[tuple[int, int, int]], *, columns: int = 6
 ) -> None:
