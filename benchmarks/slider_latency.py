@@ -43,6 +43,7 @@ SLIDERS = [
     ("book/deconvnet.html", "depth", "Depth", {}),
     ("book/segnet.html", "parts", "Layer", {}),
     ("book/skip_connections.html", "architecture", "Layer", {}),
+    ("book/crf.html", "crf", "Iterations", {}),
     ("book/index.html", "start", "Rate", {}),
 ]
 
