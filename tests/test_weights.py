@@ -22,6 +22,7 @@ from tests.train.tiny import scenes_recipe as tiny
 from tools import ROOT
 
 KEPT = [name for name, recipe in SCENES.items() if command.is_kept(recipe)]
+SHIPPED = weights.FOLDER
 ENTRIES = weights.manifest() if (weights.FOLDER / weights.MANIFEST).is_file() else {}
 OPTIONS = {"width": 0.125, "same_padding": True}
 
@@ -335,6 +336,15 @@ class TestCreate:
         models.create("unet", weights="scenes", same_padding=False)
         with pytest.raises(ValueError, match=r"same_padding=True was asked for, .* with same_padding=False"):
             models.create("unet", weights="scenes", same_padding=True)
+
+    def test_scores_before_upsampling_may_be_asked_for(self, monkeypatch):
+        monkeypatch.setattr(weights, "FOLDER", SHIPPED)
+        image = torch.rand(1, 3, 65, 65)
+        with torch.inference_mode():
+            full = models.create("deeplab_v1_largefov", weights="scenes").eval()(image)
+            coarse = models.create("deeplab_v1_largefov", weights="scenes", upsample=False).eval()(image)
+        assert coarse.shape == (1, 5, 9, 9)
+        torch.testing.assert_close(full[..., ::8, ::8], coarse)
 
     def test_unknown_option_is_refused_as_ever(self):
         with pytest.raises(TypeError, match=r"^unet: .*'colour'.*its options are"):

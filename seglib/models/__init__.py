@@ -59,6 +59,7 @@ PAPERS: dict[str, Paper] = {
 
 
 TRAINED = ("scenes", "road")  # on what copies of some networks were trained that come with seglib
+FREE = ("upsample",)  # options that change where a trained copy stops, and nothing that it computes on the way
 
 
 def create(
@@ -79,8 +80,9 @@ def create(
         width: multiplies the channels of every layer; 1.0, if not given, is the paper.
         weights: None starts at random; "vgg16" loads torchvision's ImageNet weights into the layers of VGG16; "scenes"
             loads the small copy that was trained on drawn scenes (`seglib.weights`), "road" that on drawn road scenes,
-            and either brings its own num_classes, in_channels, width and options. With all of them, images must be RGB
-            from 0 to 1, normalised with ImageNet's mean and standard deviation: `seglib.data.normalise`.
+            and either brings its own num_classes, in_channels, width and options (`upsample` is free). With all of
+            them, images must be RGB from 0 to 1, normalised with ImageNet's mean and standard deviation:
+            `seglib.data.normalise`.
         **options: what the paper varies and the live copies change; see the network's own class.
 
     Raises:
@@ -121,7 +123,9 @@ def _trained(name: str, weights: str, given: dict[str, object]) -> nn.Module:
     settings = {option: _tupled(value) for option, value in settings.items()}
     known = {"in_channels": 3, "width": 1.0, **options_of(name), **settings}
     for option, value in given.items():
-        if option in known and _tupled(value) != known[option]:  # an unknown one is refused by the network
+        if option in FREE or option not in known:  # an unknown one is refused by the network
+            continue
+        if _tupled(value) != known[option]:
             raise ValueError(
                 f"{name}: {option}={value!r} was asked for, but weights={weights!r} were trained with "
                 f"{option}={known[option]!r}; leave it out, or train your own"
