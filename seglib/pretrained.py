@@ -34,6 +34,7 @@ class Segmented:
         network: the network's name.
         image: float32 `3 H W`, 0 to 1.
         labels: int64 `H W`, numbers of `classes`.
+        logits: float32 `K H W`, interpolated from the network's coarser ones; what a dense CRF begins with.
         classes: name of each class, "background" first.
     """
 
@@ -41,6 +42,7 @@ class Segmented:
     network: str
     image: Tensor = field(repr=False)
     labels: Tensor = field(repr=False)
+    logits: Tensor = field(repr=False)
     classes: tuple[str, ...] = field(repr=False)
 
     @property
@@ -125,9 +127,9 @@ def segment(
     model = _built(network, weights, state).to(device)
     with torch.inference_mode():
         scores = model(weights.transforms()(image)[None].to(device))["out"]  # 1 K h w
-        labels = F.interpolate(scores, image.shape[1:], mode="bilinear", align_corners=False).argmax(1)[0].cpu()
+        logits = F.interpolate(scores, image.shape[1:], mode="bilinear", align_corners=False)[0].float().cpu()
     classes = tuple(name.strip("_") for name in weights.meta["categories"])
-    return Segmented(network, image, labels, classes)
+    return Segmented(network, image, logits.argmax(0), logits, classes)
 
 
 def _state(network: str, weights: WeightsEnum, *, progress: bool, patience: float) -> dict[str, Tensor] | Unavailable:

@@ -64,6 +64,7 @@ def test_labels_are_the_network_s_own(cache):
         scores = torch.nn.functional.interpolate(scores, (90, 130), mode="bilinear")
     assert result.available
     assert torch.equal(result.labels, scores.argmax(1)[0])
+    assert torch.equal(result.logits, scores[0])
     assert len(result.labels.unique()) > 1
     assert result.labels.dtype == torch.int64
 
@@ -84,7 +85,8 @@ def test_classes_are_voc_s():
 
 def test_found_counts_shares():
     labels = torch.tensor([[0, 0, 0, 2], [2, 1, 0, 0]])
-    result = pretrained.Segmented("net", torch.zeros(3, 2, 4), labels, ("background", "cat", "cup", "dog"))
+    classes = ("background", "cat", "cup", "dog")
+    result = pretrained.Segmented("net", torch.zeros(3, 2, 4), labels, torch.zeros(4, 2, 4), classes)
     assert result.found == {"background": 5 / 8, "cup": 2 / 8, "cat": 1 / 8}
     assert str(result) == "net sees background (62%), cup (25%), cat (12%)"
 
