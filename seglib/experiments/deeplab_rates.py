@@ -23,7 +23,7 @@ RATES = (1, 2, 4, 8, 12)
 def variant(rate: int):
     """The recipe of one rate; it goes from VGG16 to scenes at once."""
     options = recipes.DEEPLAB_OPTIONS | {"fc6_rate": rate}
-    return recipes.scenes(f"deeplab_v1_largefov_96_rate{rate}", "deeplab_v1_largefov", options)
+    return recipes.scenes(f"deeplab_v1_largefov_96_rate{rate}", "deeplab_v1_largefov", options, steps=1000)
 
 
 def in_padding(rate: int, units: int) -> float:

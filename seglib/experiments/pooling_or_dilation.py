@@ -88,7 +88,7 @@ class SmallNetwork(nn.Module):
 def variant(way: str):
     """The recipe of one way; all but `way` is the same."""
     network = "seglib.experiments.pooling_or_dilation:SmallNetwork"
-    return recipes.one_object(f"small_network_48_{way}", network, {"way": way}, start="default")
+    return recipes.one_object(f"small_network_48_{way}", network, {"way": way}, steps=1000, start="default")
 
 
 def costs(variants) -> dict:

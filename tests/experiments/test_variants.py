@@ -98,7 +98,7 @@ class TestAll:
         all_of = [name for each in EXPERIMENTS.values() for name in each.recipes()]
         assert len(set(all_of)) < 0.7 * len(all_of)
 
-    @pytest.mark.parametrize(("size", "steps", "fewer"), [(48, 1000, 400), (96, 1000, 300)])
+    @pytest.mark.parametrize(("size", "steps", "fewer"), [(48, 2500, 400), (96, 1500, 300)])
     def test_budgets_are_equal(self, size, steps, fewer):
         """Steps that each network of the comparison has seen on pictures of one size, all stages together."""
         known = EXPERIMENTS["object_size"].recipes()
