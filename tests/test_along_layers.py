@@ -1,3 +1,5 @@
+"""The chart of shares along a network's layers."""
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest

@@ -1,3 +1,5 @@
+"""The numbers that the page's arithmetic is tested with are those PyTorch says now."""
+
 import json
 import math
 

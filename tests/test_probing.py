@@ -1,3 +1,5 @@
+"""Linear readings of maps against least squares."""
+
 import pytest
 import torch
 

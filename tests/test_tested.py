@@ -93,3 +93,8 @@ def test_own_bytes_are_those_of_widgets_and_of_what_mounts_them():
 def test_makefile_records_what_the_page_reads():
     text = (tested.ROOT / "Makefile").read_text()
     assert all(f"$(RECORDS)/{part}.xml" in text for part in tested.PARTS)
+
+
+def test_every_file_of_tests_says_what_it_is():
+    files = [*tested.ROOT.glob("tests/**/test_*.py"), *tested.ROOT.glob("tests/js/*.test.mjs")]
+    assert [path.name for path in files if not tested.first_line(path)] == []

@@ -1,3 +1,5 @@
+"""Augmentation moves picture and mask alike, and invents no label."""
+
 import pickle
 
 import pytest

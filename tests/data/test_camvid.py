@@ -1,3 +1,5 @@
+"""CamVid as it is unpacked: found, read, and missed by name."""
+
 import hashlib
 import pickle
 

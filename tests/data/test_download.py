@@ -1,3 +1,5 @@
+"""Downloads: resumed where they were cut, checked, whole or not there; archives that stay in their folder."""
+
 import hashlib
 import io
 import os

@@ -1,3 +1,5 @@
+"""Oxford-IIIT Pet against torchvision's own reader."""
+
 import numpy as np
 import pytest
 import torch

@@ -1,3 +1,5 @@
+"""The photographs of the book are those of scikit-image."""
+
 import pytest
 import skimage.data
 import torch

@@ -1,3 +1,5 @@
+"""PASCAL VOC against torchvision's own reader, and the palette of its paper."""
+
 from pathlib import Path
 
 import numpy as np

@@ -1,3 +1,4 @@
+// core/crf.js against seglib.crf's exact mean field (tests/fixtures/crf.py wrote the JSON).
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";

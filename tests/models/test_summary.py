@@ -1,3 +1,5 @@
+"""`models.describe` against the authors' layer tables and PyTorch's own count of operations."""
+
 import math
 from functools import cache
 from xml.etree import ElementTree

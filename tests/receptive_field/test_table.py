@@ -1,3 +1,5 @@
+"""The table of layers: order, fields, text and HTML."""
+
 import math
 from xml.etree import ElementTree
 

@@ -1,3 +1,5 @@
+"""Checkpoints: whole or not there, and refused when broken."""
+
 import hashlib
 import io
 import json

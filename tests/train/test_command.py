@@ -1,3 +1,5 @@
+"""`python -m seglib.train`: what it runs, resumes and refuses."""
+
 import json
 
 import pytest

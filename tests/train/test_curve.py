@@ -1,3 +1,5 @@
+"""The live curve in notebooks, the bar in terminals."""
+
 import io
 import sys
 import types

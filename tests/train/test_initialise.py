@@ -1,3 +1,5 @@
+"""First weights: the variance that keeps a signal's strength."""
+
 from collections import OrderedDict
 
 import pytest

@@ -1,3 +1,5 @@
+"""The training loop: it learns, repeats itself, resumes bit for bit, and stops at NaN by name."""
+
 import json
 import math
 

@@ -1,3 +1,5 @@
+"""Schedules, factors and momentum against their formulas."""
+
 import math
 
 import pytest

@@ -1,3 +1,5 @@
+"""Recipes: the papers' numbers, and what a wrong one is told."""
+
 import json
 import math
 

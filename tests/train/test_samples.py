@@ -1,3 +1,5 @@
+"""The order of samples and their augmentation depend on seed, epoch and index alone."""
+
 import pickle
 
 import pytest

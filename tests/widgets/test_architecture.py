@@ -1,3 +1,5 @@
+"""ArchitectureViewer shows what `models.describe` says."""
+
 import contextlib
 import io
 import json

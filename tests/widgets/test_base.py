@@ -1,3 +1,5 @@
+"""What a widget gives to the page, to Jupyter and to Colab."""
+
 import base64
 import json
 import re

@@ -1,3 +1,5 @@
+"""BilinearExplorer against `interpolate` and FCN's layer; its copied code runs."""
+
 import contextlib
 import io
 

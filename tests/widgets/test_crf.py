@@ -1,3 +1,5 @@
+"""CRFExplorer: scribbles, probabilities and copied code are `seglib.crf`'s."""
+
 import contextlib
 import io
 

@@ -1,3 +1,5 @@
+"""DilationExplorer against the sum over taps; its copied code runs."""
+
 import contextlib
 import io
 

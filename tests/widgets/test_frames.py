@@ -1,3 +1,5 @@
+"""FrameSlider: pictures come back as they were."""
+
 import base64
 import io
 

@@ -1,3 +1,5 @@
+"""ObjectSizeExplorer's record is of today's weights, and its numbers are the metric's."""
+
 import contextlib
 import io
 import re

@@ -1,3 +1,5 @@
+"""ReceptiveFieldExplorer: the papers' fields, copied code that prints what is shown."""
+
 import contextlib
 import io
 import json

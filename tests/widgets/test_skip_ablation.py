@@ -1,3 +1,5 @@
+"""SkipAblationExplorer's record is what the network says now."""
+
 import contextlib
 import io
 import json

@@ -1,3 +1,5 @@
+"""TransposedConvolutionExplorer refuses what PyTorch refuses, and adds up what PyTorch adds up."""
+
 import contextlib
 import io
 import json

@@ -1,3 +1,5 @@
+"""UnpoolingExplorer: four ways back against loops; copied code that prints what is shown."""
+
 import contextlib
 import io
 import json

@@ -1,3 +1,5 @@
+"""PhotoUpload with ipywidgets 7 and 8, in Colab and without a kernel."""
+
 import io
 
 import pytest
