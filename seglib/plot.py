@@ -9,6 +9,8 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from seglib.models import Cost
@@ -263,3 +265,84 @@ def cost_ratios(costs: Mapping[str, Cost], one: str, other: str) -> tuple[Figure
     axis.set(xlabel=f"{one} as a multiple of {other}", xlim=(0, 1.15 * max(ratios)))
     axis.invert_yaxis()
     return figure, axis
+
+
+def trade_off(costs: Mapping[str, Cost], scores: Mapping[str, float], label: str = "mean IoU") -> tuple[Figure, Axes]:
+    """Draw quality over time, of what `models.measure` gives, with the names at the right, best first.
+
+    A full orange disc is a network that no other beats in both; these are joined to a staircase, the Pareto front. A
+    hollow grey one is beaten by some other network that is faster and better.
+
+    Args:
+        costs: of `models.measure`. The quickest pass counts, since other work can only slow a pass down; a thin line
+            goes to the median.
+        scores: of each of these networks; more is better.
+        label: what the scores are.
+
+    Raises:
+        KeyError: a network without a score.
+    """
+    score = {name: scores[name] for name in costs}
+    time = {name: 1000 * min(cost.seconds) for name, cost in costs.items()}
+    front = pareto_front({name: (time[name], -score[name]) for name in costs})
+    figure, axis = plt.subplots(figsize=(7.5, 4.2))
+    for name, cost in costs.items():
+        colour, face = (KERNEL, KERNEL) if name in front else (UNSEEN, "white")
+        axis.plot([time[name], 1000 * cost.median], [score[name]] * 2, color=UNSEEN, linewidth=1, marker="", zorder=1)
+        dot = {"marker": "o", "markersize": 9, "markerfacecolor": face, "markeredgewidth": 2}
+        axis.plot(time[name], score[name], color=colour, zorder=3, **dot)
+    stairs = zip(*((time[name], score[name]) for name in front), strict=True)
+    axis.step(*stairs, where="post", color=KERNEL, linestyle="--", linewidth=1.5, marker="", zorder=2)
+    axis.set(xlabel="ms for one picture, quickest pass", ylabel=label, xscale="log")
+    for which in (axis.xaxis.set_major_formatter, axis.xaxis.set_minor_formatter):
+        which(LogFormatter(minor_thresholds=(2, 0.6)))
+    low, high = axis.get_ylim()
+    order = sorted(costs, key=score.get)
+    places = np.array([score[name] for name in order])
+    gap = min(0.055, 0.98 / len(order)) * (high - low)
+    for i in range(1, len(places)):  # no text on another; then all of them as high as before
+        places[i] = max(places[i], places[i - 1] + gap)
+    places -= max(0, places[-1] - high)
+    for name, place in zip(order, places, strict=True):
+        line = {"arrowstyle": "-", "color": UNSEEN, "linewidth": 0.6}
+        text = {"xycoords": "data", "textcoords": axis.get_yaxis_transform(), "va": "center", "fontsize": 9}
+        axis.annotate(name, (time[name], score[name]), (1.02, place), arrowprops=line, annotation_clip=False, **text)
+    return figure, axis
+
+
+def pareto_front(values: Mapping[str, Sequence[float]]) -> list[str]:
+    """Names of those that no other equals or beats in every value and beats in one; less is better. Sorted by value."""
+    points = {name: np.asarray(each, dtype=float) for name, each in values.items()}
+    return sorted(
+        (
+            name
+            for name, one in points.items()
+            if not any((other <= one).all() and (other < one).any() for other in points.values())
+        ),
+        key=lambda name: tuple(points[name]),
+    )
+
+
+def contact_sheet(panels: Mapping[str, Tensor], *, columns: int = 3, size: int = 170) -> Tensor:
+    """Square pictures in rows, each with its name above it, as one frame of a `FrameSlider`.
+
+    Args:
+        panels: name to picture `3 H W`, 0 to 1.
+        columns: pictures in a row.
+        size: pixels along a side of each.
+
+    Returns:
+        float32 `3 H W`, 0 to 1.
+    """
+    line, gap = 26, 8
+    rows = -(-len(panels) // columns)
+    sheet = Image.new("RGB", (columns * (size + gap) - gap, rows * (size + line)), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(18)
+    for number, (name, panel) in enumerate(panels.items()):
+        left, top = number % columns * (size + gap), number // columns * (size + line)
+        array = (255 * to_image(panel).clip(0, 1)).round().astype(np.uint8)
+        sheet.paste(Image.fromarray(array).resize((size, size), Image.Resampling.LANCZOS), (left, top + line))
+        while draw.textlength(name, font) > size:
+            name = name[:-1]
+        draw.text((left, top + 2), name, "#1f2328", font)
+    return torch.from_numpy(np.asarray(sheet, dtype=np.float32) / 255).permute(2, 0, 1)

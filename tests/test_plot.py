@@ -1,10 +1,13 @@
 """Pictures of labels and of costs; what is right, missed, false and misnamed can be told apart, without colour too."""
 
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 
 from seglib import plot
 from seglib.data import CamVid
@@ -94,3 +97,40 @@ def test_costs_are_drawn_as_multiples():
     with pytest.raises(KeyError, match="huge"):
         plot.cost_ratios(costs, "huge", "small")
     plt.close(figure)
+
+
+def cost(*seconds):
+    """A network that takes so long."""
+    return Cost(parameters=1, macs=1, weight_bytes=4, live_bytes=4, allocated_bytes=None, seconds=seconds)
+
+
+def test_pareto_front_has_whoever_is_not_beaten():
+    values = {"good": (3, 1), "quick": (1, 3), "beaten": (3, 3), "between": (2, 2), "half beaten": (3, 2)}
+    assert plot.pareto_front(values) == ["quick", "between", "good"]
+    assert plot.pareto_front({"one": (1, 1), "other": (1, 1)}) == ["one", "other"]
+
+
+def test_trade_off_marks_the_front_and_no_name_hides_another():
+    costs = {f"network {i}": cost(0.01 * (i + 1), 0.02 * (i + 1)) for i in range(8)}
+    scores = {"network 0": 0.5, "network 1": 0.4} | {f"network {i}": 0.7 for i in range(2, 8)}
+    figure, axis = plot.trade_off(costs, scores, "quality")
+    figure.canvas.draw()
+    assert (axis.get_ylabel(), axis.get_xscale()) == ("quality", "log")
+    discs = [line for line in axis.lines if line.get_marker() == "o"]
+    assert [disc.get_markerfacecolor() != "white" for disc in discs] == [True, False, True] + [False] * 5
+    boxes = sorted((Text.get_window_extent(text) for text in axis.texts), key=lambda box: box.y0)
+    assert len(boxes) == 8
+    assert all(lower.y1 <= upper.y0 + 1 for lower, upper in pairwise(boxes))
+    with pytest.raises(KeyError, match="network 1"):
+        plot.trade_off(costs, {"network 0": 1.0})
+    plt.close(figure)
+
+
+def test_contact_sheet_has_every_picture_in_its_place():
+    red, blue = (torch.tensor(colour).view(3, 1, 1).expand(3, 9, 9).float() for colour in ((1, 0, 0), (0, 0, 1)))
+    panels = {"red": red, "blue": blue, "a name that is much too long for its picture": red}
+    sheet = plot.contact_sheet(panels, columns=2, size=60)
+    assert sheet.shape == (3, 2 * 86, 128)
+    assert sheet[:, 50, 30].tolist() == [1, 0, 0]
+    assert sheet[:, 50, 98].tolist() == [0, 0, 1]
+    assert (sheet[:, :, 60:68] == 1).all()  # the long name ends with its picture
