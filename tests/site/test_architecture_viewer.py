@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from seglib import models
 from seglib.models.summary import Summary
 from seglib.widgets import ArchitectureViewer
-from tests.site.conftest import settle, visit
+from tests.site.conftest import move, settle, visit
 from tools import ROOT
 
 CHAPTER = "book/deconvnet.html"
@@ -63,9 +63,7 @@ def readout(page: Page, name: str, network: int = 0) -> str:
 
 
 def choose(page: Page, column: int) -> None:
-    slider = widget(page).get_by_role("slider", name="Layer")
-    slider.evaluate("(e, v) => { e.value = v; e.dispatchEvent(new Event('input', { bubbles: true })); }", str(column))
-    settle(page)
+    move(widget(page).get_by_role("slider", name="Layer"), column)
 
 
 def name_shown(page: Page, network: int = 0) -> str:

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from seglib.widgets.bilinear import GRIDS, METHODS, VALUES, output_size, upsampled
-from tests.site.conftest import settle, visit
+from tests.site.conftest import move, settle, visit
 
 CHAPTER = "book/transposed_convolution.html"
 KEY = "bilinear"
@@ -21,10 +21,7 @@ def widget(page: Page) -> Locator:
 
 
 def slide(page: Page, label: str, value: int) -> None:
-    """Move a slider as a hand would: its value, and the input event."""
-    control = widget(page).get_by_role("slider", name=label, exact=True)
-    control.evaluate("(e, v) => { e.value = v; e.dispatchEvent(new Event('input', { bubbles: true })); }", str(value))
-    settle(page)
+    move(widget(page).get_by_role("slider", name=label, exact=True), value)
 
 
 def choose(page: Page, label: str, value: str) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from seglib.widgets import CRFExplorer
 from seglib.widgets.base import bundle, encode_bytes
 from seglib.widgets.crf import read_scribbles
-from tests.site.conftest import settle, visit
+from tests.site.conftest import move, settle, visit
 
 CHAPTER = "book/crf.html"
 KEY = "crf"
@@ -44,9 +44,7 @@ def computed(page: Page) -> None:
 
 
 def slide(page: Page, name: str, value: int) -> None:
-    """Move a slider as a hand would: its value, and the input event."""
-    slider = widget(page).get_by_role("slider", name=name, exact=False)
-    slider.evaluate("(e, v) => { e.value = v; e.dispatchEvent(new Event('input', { bubbles: true })); }", str(value))
+    move(widget(page).get_by_role("slider", name=name, exact=False), value)
     computed(page)
 
 

@@ -7,7 +7,7 @@ from seglib.data import photograph
 from seglib.widgets import DilationExplorer
 from seglib.widgets.dilation import SIZE, dilated_response, filter_weights
 from tests.fixtures.dilation import path_counts
-from tests.site.conftest import settle, visit
+from tests.site.conftest import move, settle, visit
 
 CHAPTER = "book/dilated_convolution.html"
 
@@ -23,10 +23,7 @@ def widget(page: Page, key: str):
 
 
 def slide(page: Page, key: str, label: str, value: int) -> None:
-    """Move a slider as a hand would: its value, and the input event."""
-    control = widget(page, key).get_by_role("slider", name=label, exact=True)
-    control.evaluate("(e, v) => { e.value = v; e.dispatchEvent(new Event('input', { bubbles: true })); }", str(value))
-    settle(page)
+    move(widget(page, key).get_by_role("slider", name=label, exact=True), value)
 
 
 def readout(page: Page, key: str, name: str) -> str:

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.site.conftest import settle, visit
+from tests.site.conftest import move, settle, visit
 
 CHAPTER = "book/deconvnet.html"
 
@@ -23,10 +23,7 @@ def slider(page: Page):
 
 
 def slide(page: Page, value: int) -> None:
-    slider(page).evaluate(
-        "(e, v) => { e.value = v; e.dispatchEvent(new Event('input', { bubbles: true })); }", str(value)
-    )
-    settle(page)
+    move(slider(page), value)
 
 
 def shown(page: Page) -> list[dict]:

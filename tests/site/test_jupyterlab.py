@@ -16,6 +16,7 @@ import torch
 from playwright.sync_api import Page, expect
 
 from seglib.widgets import DilationExplorer
+from tests.site.conftest import move
 from tools import ROOT
 
 START = 60  # seconds until the server answers
@@ -69,8 +70,7 @@ def test_chapter_runs_and_its_slider_is_answered_by_pytorch(lab, browser):
         f"Answered by PyTorch {torch.__version__.split('+')[0]}", timeout=RUN * 1000
     )
 
-    slider = figure.get_by_role("slider", name="Rate", exact=True)
-    slider.evaluate("(e) => { e.value = 7; e.dispatchEvent(new Event('input', { bubbles: true })); }")
+    move(figure.get_by_role("slider", name="Rate", exact=True), 7)
     expect(figure.locator('[data-readout="span"]')).to_have_text("15 × 15")
     expect(figure.locator(".seg-status")).to_contain_text("Answered by PyTorch", timeout=30_000)
     start = DilationExplorer(rate=7)

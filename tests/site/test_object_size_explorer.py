@@ -14,7 +14,7 @@ from seglib.data.scenes import SHAPES
 from seglib.widgets import ObjectSizeExplorer
 from seglib.widgets.base import bundle, encode_bytes
 from seglib.widgets.size_sweep import INSTANCES, NETWORKS, RADII, iou, predict, recorded, scene
-from tests.site.conftest import settle, visit
+from tests.site.conftest import move, settle, visit
 
 CHAPTER = "book/fcn.html"
 KEY = "object_size"
@@ -38,11 +38,7 @@ def painted(page: Page) -> None:
 
 
 def slide(page: Page, radius: float) -> None:
-    """Move the slider as a hand would: its value, and the input event."""
-    widget(page).get_by_role("slider", name="Radius").evaluate(
-        "(e, v) => { e.value = v; e.dispatchEvent(new Event('input', { bubbles: true })); }", str(RADII.index(radius))
-    )
-    settle(page)
+    move(widget(page).get_by_role("slider", name="Radius"), RADII.index(radius))
 
 
 def choose(page: Page, kind: str) -> None:

@@ -16,7 +16,7 @@ from seglib.receptive_field import ReceptiveField, receptive_field
 from seglib.widgets import ReceptiveFieldExplorer
 from seglib.widgets.receptive_field import SIZE
 from seglib.widgets.stacks import PRESETS, Layer, build, place
-from tests.site.conftest import settle, visit
+from tests.site.conftest import move, settle, visit
 
 CHAPTER = "book/receptive_field.html"
 KEY = "receptive_field"
@@ -41,11 +41,7 @@ def slider(page: Page, label: str) -> Locator:
 
 
 def slide(page: Page, label: str, value: int) -> None:
-    """Move a slider as a hand would: its value, and the input event."""
-    slider(page, label).evaluate(
-        "(e, v) => { e.value = v; e.dispatchEvent(new Event('input', { bubbles: true })); }", str(value)
-    )
-    settle(page)
+    move(slider(page, label), value)
 
 
 def readout(page: Page, name: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from seglib.widgets.transposed_convolution import enlarged, input_values, kernel_weights, refusal
-from tests.site.conftest import settle, visit
+from tests.site.conftest import move, settle, visit
 
 CHAPTER = "book/transposed_convolution.html"
 KEY = "transposed_convolution"
@@ -27,10 +27,7 @@ def widget(page: Page, key: str = KEY) -> Locator:
 
 
 def slide(page: Page, label: str, value: int, key: str = KEY) -> None:
-    """Move a slider as a hand would: its value, and the input event."""
-    control = widget(page, key).get_by_role("slider", name=label, exact=True)
-    control.evaluate("(e, v) => { e.value = v; e.dispatchEvent(new Event('input', { bubbles: true })); }", str(value))
-    settle(page)
+    move(widget(page, key).get_by_role("slider", name=label, exact=True), value)
 
 
 def readout(page: Page, name: str, key: str = KEY) -> str:

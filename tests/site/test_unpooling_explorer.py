@@ -14,7 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from seglib.widgets import UnpoolingExplorer
 from seglib.widgets.unpooling import PARTS, PRESETS, SIDE, cut, four_ways
-from tests.site.conftest import settle, visit
+from tests.site.conftest import move, settle, visit
 
 CHAPTER = "book/unpooling.html"
 KEY = "unpooling"
@@ -37,10 +37,7 @@ def grid(page: Page, part: str) -> Locator:
 
 
 def slide(page: Page, label: str, value: int) -> None:
-    """Move a slider as a hand would: its value, and the input event."""
-    control = widget(page).get_by_role("slider", name=label, exact=True)
-    control.evaluate("(e, v) => { e.value = v; e.dispatchEvent(new Event('input', { bubbles: true })); }", str(value))
-    settle(page)
+    move(widget(page).get_by_role("slider", name=label, exact=True), value)
 
 
 def readout(page: Page, name: str) -> str:

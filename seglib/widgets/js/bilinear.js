@@ -1,6 +1,6 @@
 // BilinearExplorer: an enlarged pixel, its four neighbours, and their weights as areas.
 import { enlarge, GRIDS, layer, METHODS, N, outputSize, pixel, refusal, SCALES, toPyTorch, valueAt, VALUES } from "./core/bilinear.js";
-import { actions, announcer, card, h, hatch, legend, once, picture, readouts, reason, select, slider } from "./ui/kit.js";
+import { actions, announcer, card, h, hatch, legend, once, picture, readouts, reason, select, settings, slider } from "./ui/kit.js";
 import { brief, cellAt, cells, frameCells, place } from "./ui/number_grid.js";
 import { FAMILY } from "./ui/paint.js";
 
@@ -13,22 +13,10 @@ const precise = (value, digits = 3) => String(Number(value.toFixed(digits))).rep
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 async function render({ model, el }) {
-  // The settings as shown. They run ahead of the model's while they are illegal, which the model never is.
-  const state = Object.fromEntries(SETTINGS.map((name) => [name, model.get(name)]));
-  const known = Object.fromEntries(SETTINGS.map((name) => [name, JSON.stringify(model.get(name))]));
-  const why = () => refusal(state.grid, state.method);
-  function put(values) {
-    Object.assign(state, values);
-    if (!why()) {
-      for (const name of SETTINGS) {
-        known[name] = JSON.stringify(state[name]);
-        model.set(name, state[name]);
-      }
-      model.save_changes();
-    }
-    redraw();
-  }
   const redraw = once(paint);
+  const why = () => refusal(state.grid, state.method);
+  const ours = settings(model, SETTINGS, { legal: () => !why(), redraw });
+  const { state, put } = ours;
   const frame = card(el, { label: "Bilinear explorer", redraw });
   const ear = announcer();
   const colour = frame.colour;
@@ -313,23 +301,8 @@ async function render({ model, el }) {
     context.stroke();
   }
 
-  const takes = SETTINGS.map((name) => [`change:${name}`, () => {
-    const text = JSON.stringify(model.get(name));
-    if (text === known[name]) return;
-    known[name] = text;
-    state[name] = model.get(name);
-    redraw();
-  }]);
-  takes.push(["change:answer", redraw]);
-  takes.forEach(([event, listener]) => model.on(event, listener));
   redraw();
-  return () => {
-    takes.forEach(([event, listener]) => model.off(event, listener));
-    [plane, result, areas].forEach((one) => one.dispose());
-    foot.dispose();
-    ear.dispose();
-    frame.dispose();
-  };
+  return () => [ours, plane, result, areas, foot, ear, frame].forEach((part) => part.dispose());
 }
 
 /** Four rows of weight times value, and their sum. */

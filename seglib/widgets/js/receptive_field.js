@@ -1,7 +1,7 @@
 // ReceptiveFieldExplorer: a stack of layers above a photograph; choose a unit and see what it sees.
 import { KINDS, LIMITS, box, effective, geometry, nearestUnit, padded, touched, toPyTorch, waysDown } from "./core/stack.js";
 import { compose, drawChosen, drawStill, hasMargin, layout, readPhoto, unseen, zoomFor } from "./ui/field_view.js";
-import { actions, announcer, button, card, h, legend, once, picture, readouts, reason, select, slider } from "./ui/kit.js";
+import { actions, announcer, button, card, h, legend, once, picture, readouts, reason, select, settings, slider } from "./ui/kit.js";
 import { FAMILY } from "./ui/paint.js";
 
 const SETTINGS = ["preset", "layers", "layer", "x", "y", "field"];
@@ -22,23 +22,13 @@ const words = ({ kind, kernel, stride = 1, dilation = 1 }) =>
 
 async function render({ model, el }) {
   const presets = model.get("presets");
-  // The settings as shown. They run ahead of the model's while a stack is illegal, which the model never is.
-  const state = Object.fromEntries(SETTINGS.map((name) => [name, model.get(name)]));
-  const known = Object.fromEntries(SETTINGS.map((name) => [name, JSON.stringify(model.get(name))]));
-  const get = (name) => state[name];
-  function put(values) {
-    Object.assign(state, values);
-    readStack();
-    if (!shown.illegal) {
-      for (const name of SETTINGS) model.set(name, state[name]);
-      model.save_changes();
-    }
-    redraw();
-  }
   const photo = await readPhoto(model.get("photo_webp"), "image/webp");
   const inputSize = [photo.height, photo.width];
   const image = new ImageData(photo.width, photo.height);
   const redraw = once(paint);
+  const ours = settings(model, SETTINGS, { legal: () => (readStack(), !shown.illegal), redraw });
+  const { state, put } = ours;
+  const get = (name) => state[name];
   const frame = card(el, { label: "Receptive field explorer", redraw: () => ((stillKey = composedKey = ""), redraw()) });
   const ear = announcer();
 
@@ -380,21 +370,10 @@ async function render({ model, el }) {
     removeButton.disabled = stack.length <= 1;
   }
 
-  /** Takes over what others changed: Python, the page's address, another view of this widget. */
-  const follow = () => {
-    for (const name of SETTINGS) {
-      const text = JSON.stringify(model.get(name));
-      if (text !== known[name]) [state[name], known[name]] = [model.get(name), text];
-    }
-    redraw();
-  };
-  const watched = [...SETTINGS, "answer"].map((name) => `change:${name}`);
-  watched.forEach((event) => model.on(event, follow));
   redraw();
   return () => {
-    watched.forEach((event) => model.off(event, follow));
     clearTimeout(asking);
-    [view, foot, ear, frame].forEach((part) => part.dispose());
+    [ours, view, foot, ear, frame].forEach((part) => part.dispose());
   };
 }
 

@@ -1,6 +1,6 @@
 // TransposedConvolutionExplorer: one layer in three views that are moved together.
 import { axes, convolve, counts, cut, kernelWeights, LIMITS, matrix, inputValues, paint as painted, problem, refusal, stuffedAt, tapOf, toPyTorch, writers } from "./core/transposed_convolution.js";
-import { actions, announcer, button, card, h, hatch, legend, once, picture, readouts, reason, select, slider } from "./ui/kit.js";
+import { actions, announcer, button, card, h, hatch, legend, once, picture, readouts, reason, select, settings, slider } from "./ui/kit.js";
 import { brief, cellAt, cells, frameCells, place } from "./ui/number_grid.js";
 
 const SETTINGS = ["dims", "size", "kernel", "stride", "padding", "output_padding", "weights", "values", "view", "input", "output"];
@@ -12,22 +12,10 @@ const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 const signed = (number) => String(number).replace("-", "−");
 
 async function render({ model, el }) {
-  // The settings as shown. They run ahead of the model's while they are illegal, which the model never is.
-  const state = Object.fromEntries(SETTINGS.map((name) => [name, model.get(name)]));
-  const known = Object.fromEntries(SETTINGS.map((name) => [name, JSON.stringify(model.get(name))]));
   const show = model.get("show");
-  function put(values) {
-    Object.assign(state, values);
-    if (!refusal(state)) {
-      for (const name of SETTINGS) {
-        known[name] = JSON.stringify(state[name]);
-        model.set(name, state[name]);
-      }
-      model.save_changes();
-    }
-    redraw();
-  }
   const redraw = once(paint);
+  const ours = settings(model, SETTINGS, { legal: () => !refusal(state), redraw });
+  const { state, put } = ours;
   const frame = card(el, { label: "Transposed convolution explorer", redraw });
   const ear = announcer();
   const colour = frame.colour;
@@ -477,16 +465,6 @@ async function render({ model, el }) {
     }
   }
 
-  // The model's own changes: a kernel's, a link's --------------------------------------------------------------------
-  const takes = SETTINGS.map((name) => [`change:${name}`, () => {
-    const now = JSON.stringify(model.get(name));
-    if (now === known[name]) return;
-    known[name] = now;
-    state[name] = model.get(name);
-    redraw();
-  }]);
-  takes.push(["change:answer", redraw]);
-  takes.forEach(([event, listener]) => model.on(event, listener));
   calm.addEventListener("change", redraw);
   const widths = new ResizeObserver(redraw); // the pictures' shapes depend on it
   widths.observe(el);
@@ -495,11 +473,7 @@ async function render({ model, el }) {
     clearInterval(timer);
     widths.disconnect();
     calm.removeEventListener("change", redraw);
-    takes.forEach(([event, listener]) => model.off(event, listener));
-    Object.values(pictures).forEach((one) => one.dispose());
-    foot.dispose();
-    ear.dispose();
-    frame.dispose();
+    [ours, ...Object.values(pictures), foot, ear, frame].forEach((part) => part.dispose());
   };
 }
 

@@ -268,6 +268,38 @@ export function actions({ code, onreset }) {
   };
 }
 
+/**
+ * The settings as shown. They run ahead of the model's while they are illegal, which the model never is: `put` hands all
+ * of them over as soon as `legal()`. What others change (Python, the page's address, another view) is taken over.
+ */
+export function settings(model, names, { legal, redraw }) {
+  const state = {};
+  const known = {}; // the model's, as text: only what really changed there is taken over
+  const take = (name) => {
+    const text = JSON.stringify(model.get(name));
+    if (text !== known[name]) [state[name], known[name]] = [model.get(name), text];
+  };
+  names.forEach(take);
+  const follow = () => (names.forEach(take), redraw());
+  const events = [...names, "answer"].map((name) => `change:${name}`);
+  events.forEach((event) => model.on(event, follow));
+  return {
+    state,
+    put(values) {
+      Object.assign(state, values);
+      if (legal()) {
+        for (const name of names) {
+          known[name] = JSON.stringify(state[name]);
+          model.set(name, state[name]);
+        }
+        model.save_changes();
+      }
+      redraw();
+    },
+    dispose: () => events.forEach((event) => model.off(event, follow)),
+  };
+}
+
 const DEAR = 2; // ms of script; on a phone about as much again goes into layout and raster
 
 /**
