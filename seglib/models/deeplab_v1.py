@@ -5,6 +5,9 @@ Connected CRFs", ICLR 2015, https://arxiv.org/abs/1412.7062, section 3 and table
 release, https://bitbucket.org/deeplab/deeplab-public (BSD 2-clause): vgg128_noup (`deeplab_v1`) and DeepLab-LargeFOV,
 whose score layer is named fc8_pascal and fc8_voc12; here it is fc8.
 
+The release follows the hole algorithm up to conv5_3 only: its pool5 reads direct neighbours (rate 1), where keeping
+VGG16's answers exactly would take rate 2. So it is here.
+
 Deviations:
 - The release trains at stride 8 (`upsample=False`) and pads each test image with its mean to 513 or 514 pixels. Here
   images of all sizes go in, and scores are interpolated, 8 pixels from one to the next, and cropped to the image.
