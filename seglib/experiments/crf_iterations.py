@@ -107,15 +107,18 @@ KINDS = {"": "nothing", " + smoothness": "smoothness", " + CRF": "colours"}
 def plot(result: Result) -> Figure:
     """IoU in bands around boundaries with and without, and by iteration; one column for each network."""
     with figures.book_style():
-        figure, axes = plt.subplots(2, len(NETWORKS), figsize=(9.5, 5.6), sharey="row", sharex="row")
+        figure, axes = plt.subplots(2, len(NETWORKS), figsize=(9.5, 5.8), sharey="row")
         for column, network in zip(axes.T, NETWORKS, strict=True):
             names = [network + kind for kind in KINDS]
             series = dict(zip(names, figures.SERIES, strict=False))  # the same in every column
-            figures.curves(column[0], result, "trimap_iou", names, series=series)
-            figures.curves(column[1], result, "iou_by_iteration", names, series=series, legend=False)
-            column[0].set_title(network, fontsize=10)
-            for ax in column:
-                ax.label_outer()
+            for ax, measure in zip(column, ("trimap_iou", "iou_by_iteration"), strict=True):
+                figures.curves(ax, result, measure, names, series=series, legend=False)
+            column[0].set_title(network, fontsize=11)
+        for ax in axes[:, 1:].flat:
+            ax.set_ylabel("")
+        means = [line for line in axes[0, 0].lines if not line.get_label().startswith("_")]
+        words = ("the network alone", "and smoothness", "and a CRF with colours")
+        figure.legend(means, words, loc="outside upper center", ncols=len(words), fontsize=10)
     return figure
 
 

@@ -313,6 +313,7 @@ def words(name: str) -> str:
         "iou_by_size": "IoU",
         "missed_by_size": "missed",
         "trimap_iou": "mean IoU in the band",
+        "iou_by_iteration": "mean IoU",
         "macs": "multiply-accumulates",
         "activation_bytes": "activations",
     }

@@ -26,6 +26,7 @@ def test_draws(name):
     legends = [axis.get_legend() for axis in figure.axes if axis.get_legend()]
     named = {text.get_text() for legend in legends for text in legend.get_texts()}
     named |= {label.get_text() for axis in figure.axes for label in axis.get_yticklabels()}
+    named |= {axis.get_title() for axis in figure.axes}
     shown = {text.removesuffix(" (control)") for text in named}
     assert set(EXPERIMENTS[name].variants) & shown, "somewhere it says what is what"
 
