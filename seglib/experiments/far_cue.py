@@ -117,7 +117,8 @@ def plot(result: Result) -> Figure:
     with figures.book_style():
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8), width_ratios=(1.3, 1))
         figures.curves(left, result, "accuracy_by_distance")
-        left.set_ylim(0.3, 1.02)
+        left.set_ylim(0.1, 1.02)
+        left.legend(fontsize=8, handlelength=2.6, ncols=2, loc="lower left")
         series = figures.series_of(result)
         names = ("theoretical field", "95 % of the gradient")
         for row, name in enumerate(result.variants):
