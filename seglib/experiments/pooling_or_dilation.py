@@ -108,10 +108,9 @@ def plot(result: Result) -> Figure:
         figures.curves(axes[1], result, "trimap_iou", legend=False)
         series = figures.series_of(result)
         for row, name in enumerate(result.variants):
-            each = result.costs[name]
-            axes[2].barh(row, each["macs"] / 1e6, color=series[name][0], height=0.6)
-            axes[2].text(0, row, f" field {each['field']} px", va="center", fontsize=8)
-        axes[2].set_yticks(range(len(result.variants)), result.variants)
+            axes[2].barh(row, result.costs[name]["macs"] / 1e6, color=series[name][0], height=0.6)
+        fields = [f"{name},\nsees {result.costs[name]['field']} px" for name in result.variants]
+        axes[2].set_yticks(range(len(fields)), fields, fontsize=9)
         axes[2].invert_yaxis()
         axes[2].set_xlabel("million multiply-adds")
     return figure
