@@ -25,8 +25,14 @@ DASHES = ("--", ":", "-.")
 @contextmanager
 def book_style() -> Iterator[None]:
     """The book's look for figures made within, whatever the caller has set."""
-    with plt.rc_context(STYLE):
+    # Not plt.rc_context. Jupyter's backend comes with the first figure and switches on that figures are shown;
+    # rc_context would switch it off again, and no later figure of the notebook would appear.
+    before = {name: plt.rcParams[name] for name in STYLE}
+    plt.rcParams.update(STYLE)
+    try:
         yield
+    finally:
+        plt.rcParams.update(before)
 
 
 def series_of(result: Result) -> dict[str, tuple[str, str]]:

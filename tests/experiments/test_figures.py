@@ -5,7 +5,7 @@ from functools import cache
 import matplotlib.pyplot as plt
 import pytest
 
-from seglib.experiments import EXPERIMENTS, measures
+from seglib.experiments import EXPERIMENTS, figures, measures
 from tests.experiments.tiny import synthetic
 
 
@@ -40,3 +40,11 @@ def test_series_have_a_second_cue_beside_colour(name):
             continue
         looks = [(line.get_marker(), line.get_linestyle()) for line in legend.get_lines()]
         assert len(set(looks)) == len(looks), f"{name}: two series differ by colour alone"
+
+
+def test_a_backend_loaded_with_the_first_figure_goes_on_showing_what_is_drawn():
+    # Jupyter's backend switches this on when the first figure makes matplotlib load it.
+    with plt.rc_context({"interactive": False}):
+        with figures.book_style():
+            plt.ion()
+        assert plt.isinteractive()

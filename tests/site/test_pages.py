@@ -1,5 +1,6 @@
 """Every page of the built book: whole, quiet, by itself, readable by everybody, at home on a phone."""
 
+import json
 import re
 from collections.abc import Callable
 from functools import cache
@@ -18,6 +19,7 @@ from tools.tested import own_bytes
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PAYLOAD = 300_000
+CHAPTERS = [name for name in PAGES if (ROOT / name).with_suffix(".ipynb").exists()]
 
 
 @cache
@@ -56,6 +58,16 @@ def test_every_picture_says_in_words_what_it_shows(name, site):
         # Sphinx writes the file's name where there are no words.
         assert alt.strip(), f"no alt text: {str(image)[:200]}"
         assert not re.search(r"\.(png|svg|jpe?g|webp|gif)$", alt), f"a file's name is no alt text: {alt}"
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_every_picture_that_a_chapter_describes_is_there(name, site):
+    there = {image.get("alt") for image in parsed(site / name).select(".bd-article img")}
+    cells = json.loads((ROOT / name).with_suffix(".ipynb").read_text(encoding="utf-8"))["cells"]
+    described = {cell["metadata"].get("mystnb", {}).get("image", {}).get("alt") for cell in cells} - {None}
+    # "If ...": the picture needs something from the internet, and the text beginning so tells a reader who sees it.
+    lost = {alt for alt in described - there if not alt.startswith("If ")}
+    assert not lost, f"cells of {name} describe pictures and draw none: {lost}"
 
 
 @pytest.mark.parametrize("name", ALL_PAGES)
