@@ -19,8 +19,7 @@ from tools import ROOT, tested
 BUILD = ROOT / "_build"
 STAMP = BUILD / ".answers-made-with"
 
-# Folders whose files the chapters read: code, bundles, weights, recorded results.
-READ_BY_CHAPTERS = ["seglib", "benchmarks/results"]
+READ_BY_CHAPTERS = "seglib"  # code, bundles, weights, recorded results
 
 
 def fingerprint(root: Path = ROOT) -> str:
@@ -28,11 +27,10 @@ def fingerprint(root: Path = ROOT) -> str:
     digest = hashlib.sha256(sys.version.encode())
     for package in sorted(f"{item.name}=={item.version}" for item in importlib.metadata.distributions()):
         digest.update(package.encode())
-    for folder in READ_BY_CHAPTERS:
-        for path in sorted((root / folder).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(path.relative_to(root).as_posix().encode() + b"\0")
-                digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for path in sorted((root / READ_BY_CHAPTERS).rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0")
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 
