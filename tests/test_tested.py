@@ -18,7 +18,8 @@ NBVAL = """<testsuites><testsuite timestamp="2026-11-24T05:37:44" tests="2">
 <testcase classname="book.one.ipynb" name="Cell 0" time="1" />
 <testcase classname="book.one.ipynb" name="Cell 1" time="90" />
 </testsuite></testsuites>"""
-PAGE = """<div class="seglib-widget" data-state="{}"></div><script>1234</script><script>not ours</script>"""
+PAGE = """<div class="seglib-widget" data-state="{}"></div><script>1234</script><script>not ours</script>
+<article class="bd-article"><img src="../dots.png"><img src="data:,dots"></article><img src="logo.png">"""
 
 
 @pytest.fixture
@@ -35,6 +36,7 @@ def root(tmp_path):
     ]
     (tmp_path / "book/one.ipynb").write_text(json.dumps({"cells": cells}))
     (tmp_path / "_build/html/book/one.html").write_text(PAGE)
+    (tmp_path / "_build/html/dots.png").write_bytes(bytes(2000))
     return tmp_path
 
 
@@ -58,7 +60,7 @@ def test_figures_are_those_of_the_records(root):
     assert "| `make site` | the built pages, in Chromium | not run | 0 | 0.0 s |" in page
     assert "Skipped, and why: 1 × no GPU here." in page
     assert "| ours against theirs | 2 | 2.0e-05 |" in page
-    assert "| [Chapter one](one.ipynb) | 2 | 1 | 1 min 31 s | 0 kB |" in page
+    assert "| [Chapter one](one.ipynb) | 2 | 1 | 1 min 31 s | 0 kB | 2 kB |" in page
     assert "| `tests/crf/test_sums.py` | Sums against sums. | 3 |" in page
     assert "| `tests/js/sums.test.mjs` | Sums in the page. | 1 |" in page
 
@@ -98,3 +100,9 @@ def test_makefile_records_what_the_page_reads():
 def test_every_file_of_tests_says_what_it_is():
     files = [*tested.ROOT.glob("tests/**/test_*.py"), *tested.ROOT.glob("tests/js/*.test.mjs")]
     assert [path.name for path in files if not tested.first_line(path)] == []
+
+
+def test_pictures_are_those_of_the_text_in_files_and_in_the_page(tmp_path):
+    (tmp_path / "dots.png").write_bytes(bytes(2000))
+    (tmp_path / "book").mkdir()
+    assert tested.picture_bytes(BeautifulSoup(PAGE, "html.parser"), tmp_path / "book") == 2000 + len("data:,dots")

@@ -109,6 +109,12 @@ def own_bytes(page: BeautifulSoup) -> int:
     return code + data
 
 
+def picture_bytes(page: BeautifulSoup, folder: Path) -> int:
+    """Bytes of a page's own pictures: files beside it in `folder`, and those that the page holds in itself."""
+    sources = [image.get("src", "") for image in page.select(".bd-article img")]
+    return sum(len(source) if source.startswith("data:") else (folder / source).stat().st_size for source in sources)
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[object]], numbers: int = 1) -> str:
     """A Markdown table; the columns from `numbers` on stand to the right."""
     ruler = ["---" if i < numbers else "---:" for i in range(len(head))]
@@ -136,7 +142,7 @@ def machine(day: str) -> str:
 
 
 def chapters(found: Sequence[Case], site: Path, root: Path) -> str:
-    """A row for each chapter: cells, compared outputs, seconds, and what its page weighs."""
+    """A row for each chapter: cells, compared outputs, seconds, and what its page's widgets and pictures weigh."""
     rows = []
     for name in dict.fromkeys(case.file for case in found):
         notebook = json.loads((root / name).read_text(encoding="utf-8"))
@@ -144,11 +150,12 @@ def chapters(found: Sequence[Case], site: Path, root: Path) -> str:
         compared = sum("nbval-check-output" in cell["metadata"].get("tags", []) for cell in notebook["cells"])
         own = [case for case in found if case.file == name]
         page = site / name.replace(".ipynb", ".html")
-        weight = "-"
+        weights = ["-", "-"]
         if page.is_file():
-            weight = f"{own_bytes(BeautifulSoup(page.read_text(encoding='utf-8'), 'html.parser')) / 1000:.0f} kB"
-        rows.append([f"[{title}]({Path(name).name})", len(own), compared, time(sum(c.seconds for c in own)), weight])
-    return table(["Chapter", "Cells run", "Outputs compared", "Time", "Widgets"], rows)
+            parsed = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+            weights = [f"{n / 1000:.0f} kB" for n in (own_bytes(parsed), picture_bytes(parsed, page.parent))]
+        rows.append([f"[{title}]({Path(name).name})", len(own), compared, time(sum(c.seconds for c in own)), *weights])
+    return table(["Chapter", "Cells run", "Outputs compared", "Time", "Widgets", "Pictures"], rows)
 
 
 def agreement(found: Sequence[Case]) -> str:

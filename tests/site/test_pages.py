@@ -14,11 +14,12 @@ from playwright.sync_api import Page
 from tests.site.conftest import ALL_PAGES, PAGES, visit
 from tools import ROOT
 from tools.repository import address as repository_address
-from tools.tested import own_bytes
+from tools.tested import own_bytes, picture_bytes
 
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PAYLOAD = 300_000
+WHOLE_PAGE = 1_500_000
 CHAPTERS = [name for name in PAGES if (ROOT / name).with_suffix(".ipynb").exists()]
 
 
@@ -102,9 +103,11 @@ def test_colab_links_lead_to_the_chapters_notebook(name: str, server: str, page:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_own_code_and_data_fit_the_budget(name, site):
-    found = own_bytes(parsed(site / name))
+def test_own_code_data_and_pictures_fit_the_budget(name, site):
+    page = parsed(site / name)
+    found, pictures = own_bytes(page), picture_bytes(page, (site / name).parent)
     assert found <= PAYLOAD, f"{name}: {found} bytes of our own scripts and data"
+    assert found + pictures <= WHOLE_PAGE, f"{name}: {found} bytes of scripts and data, {pictures} of pictures"
 
 
 @pytest.mark.parametrize("name", PAGES)
