@@ -7,7 +7,6 @@ the file's hash. Offline they are there only if they were fetched before; `segme
 import socket
 import threading
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from http.client import HTTPException
 from pathlib import Path
 from textwrap import fill
@@ -20,6 +19,8 @@ import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import Tensor, nn
 from torchvision.models import WeightsEnum, get_model, get_model_weights, list_models, segmentation
+
+from seglib.names import did_you_mean
 
 NETWORKS = tuple(list_models(module=segmentation))
 DEFAULT = "lraspp_mobilenet_v3_large"  # the smallest
@@ -113,10 +114,9 @@ def segment(
         RuntimeError: the weights in the cache are damaged.
     """
     if network not in NETWORKS:
-        near = get_close_matches(str(network), NETWORKS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(
-            f"torchvision has no network {network!r} for segmentation{hint} There are {', '.join(NETWORKS)}"
+            f"torchvision has no network {network!r} for segmentation{did_you_mean(network, NETWORKS)} "
+            f"There are {', '.join(NETWORKS)}"
         )
     image = _to_tensor(image)
     weights = get_model_weights(network).DEFAULT

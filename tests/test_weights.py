@@ -515,7 +515,7 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (["fcn32_scenes"], "there is no recipe fcn32_scenes; did you mean fcn32s_scenes? There are"),
+            (["fcn32_scenes"], "there is no recipe 'fcn32_scenes'; did you mean 'fcn32s_scenes'? There are"),
             (["--jobs", "0"], "--jobs 0 must be 1 or more"),
         ],
     )

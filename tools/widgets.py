@@ -22,7 +22,7 @@ def bundle(folder: Path) -> list[Path]:
     """Bundle every widget into `folder` and return the files written."""
     esbuild = ROOT / "node_modules/esbuild/bin/esbuild"
     if not esbuild.exists():
-        raise SystemExit(f"{esbuild.relative_to(ROOT)} is missing: run `make node_modules`")
+        raise SystemExit(f"{esbuild.relative_to(ROOT)} is missing: run `make widgets`, which installs it")
     written = []
     for source in sorted(SOURCES.glob("*.js")):
         target = folder / source.name

@@ -217,6 +217,10 @@ def unary_from_labels(labels: np.ndarray, n_labels: int, gt_prob: float, zero_un
 
     Returns:
         n_labels x pixels, float32.
+
+    Raises:
+        AssertionError: gt_prob is not between 0 and 1 (pydensecrf asserts it, so that is what scripts may catch).
+        IndexError: a label that there is not.
     """
     if not 0 < gt_prob < 1:
         raise AssertionError(f"`gt_prob` must be in (0,1), not {gt_prob}")
@@ -246,6 +250,9 @@ def unary_from_softmax(sm: np.ndarray, scale: float | None = None, clip: float |
 
     Returns:
         labels x pixels, float32.
+
+    Raises:
+        AssertionError: scale is not above 0 and at most 1.
     """
     sm = np.asarray(sm)
     if scale is not None:

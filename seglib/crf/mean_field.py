@@ -93,7 +93,7 @@ class DenseCRF:
 
     Raises:
         TypeError: an image that is neither a tensor nor an array, or of no numbers.
-        ValueError: a shape, range, sigma, weight or name that has no meaning.
+        ValueError: a shape, range, sigma, weight, device or name that has no meaning.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class DenseCRF:
             raise ValueError(f"dtype is {dtype}; give torch.float32 or torch.float64")
         if method not in METHODS:
             raise ValueError(f"method is {method!r}; choose one of {', '.join(METHODS)}")
-        self.device = torch.device(device or (_first(image).device if _has_device(image) else "cpu"))
+        self.device = _read_device(device or (_first(image).device if _has_device(image) else "cpu"))
         self.dtype, self.method, self.normalization = dtype, method, _check_normalization(normalization)
         self._compatibility = self._read_compatibility(compatibility)
         if method == "pydensecrf":
@@ -401,10 +401,20 @@ def _has_device(image: Any) -> bool:
 def _read_size(size: Sequence[int] | None) -> tuple[int, ...]:
     if size is None:
         raise ValueError("without an image, give size=(h, w)")
-    lengths = tuple(int(length) for length in size)
+    try:
+        lengths = tuple(int(length) for length in size)
+    except (TypeError, ValueError):
+        lengths = ()
     if not lengths or min(lengths) < 1 or lengths != tuple(size):
         raise ValueError(f"size is {size!r}; give whole numbers of 1 or more, such as (h, w)")
     return lengths
+
+
+def _read_device(device: torch.device | str) -> torch.device:
+    try:
+        return torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f'device is {device!r}; give "cpu", "cuda" or another that PyTorch knows') from error
 
 
 def _unpack(name: str, value: Any, parts: tuple[str, ...]) -> tuple[Any, ...]:

@@ -4,7 +4,11 @@ Every data set is a map: `len(data)`, and `data[i]` is an image, float32 `3 H W`
 `H W`. `data.classes` names them, `data.colours` paints them, `data.ignore_index` is one that does not count, or None.
 """
 
+import inspect
+
 from torch.utils.data import Dataset
+
+from seglib.names import did_you_mean
 
 from .augmentation import augment
 from .camvid import CamVid
@@ -39,11 +43,23 @@ def load(name: str, split: str = "train", **options) -> Dataset:
         **options: of the data set's class: `length`, `size` and `seed` of the drawn ones, `root` of the real ones.
 
     Raises:
-        ValueError: an unknown name.
-        TypeError: an option that this data set does not have.
+        ValueError: an unknown name, or a value that the data set's class refuses.
+        TypeError: an option that this data set does not have, or no `root` for one of files.
+        FileNotFoundError: the files are not there, and `download` was not asked for.
+        RuntimeError: they could not be downloaded.
     """
     if name not in DATASETS:
-        raise ValueError(f"there is no data set {name!r}; choose one of {', '.join(DATASETS)}")
+        raise ValueError(f"there is no data set {name!r}{did_you_mean(name, DATASETS)} There are {', '.join(DATASETS)}")
+    there = [option for option in inspect.signature(DATASETS[name]).parameters if option != "split"]
+    if "root" in there and "root" not in options:
+        raise TypeError(
+            f"{name} needs root= (--data-root FOLDER), the folder that its files are in; download=True (--download) "
+            "fetches them into it"
+        )
+    for option in options:
+        if option not in there:
+            command = {"root": " (--data-root)", "download": " (--download)"}.get(option, "")
+            raise TypeError(f"{name} has no option {option}={command}; its options are {', '.join(there)}")
     return DATASETS[name](split=split, **options)
 
 

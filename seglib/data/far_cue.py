@@ -5,7 +5,7 @@ alone tells the class of every pixel of the bar. A network that sees no farther 
 pixels farther away than d from the mark, and guesses right half of the time.
 """
 
-from math import pi
+from math import ceil, pi
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from seglib.data import surfaces
+from seglib.data._checks import check_noise, check_size
 from seglib.data.scenes import Scene, Shape, draw
 
 MARKS = ("disc", "cross")
@@ -56,14 +57,12 @@ class FarCue(Dataset):
     ) -> None:
         if length < 1:
             raise ValueError(f"length={length} must be at least 1")
-        if size[0] < THICKNESS[1] or size[1] < 4 * RADIUS:
-            raise ValueError(f"size={size} must be at least {THICKNESS[1]} px high and {4 * RADIUS:.0f} px wide")
+        self.size = check_size(size, least=(THICKNESS[1], ceil(4 * RADIUS)))
         if seed < 0:
             raise ValueError(f"seed={seed} must not be negative")
         if split not in self.splits:
             raise ValueError(f"split={split!r} must be one of {', '.join(self.splits)}")
-        self.length, self.size, self.seed, self.split, self.noise = length, tuple(size), seed, split, noise
-        self.mark = mark
+        self.length, self.seed, self.split, self.noise, self.mark = length, seed, split, check_noise(noise), mark
 
     def __len__(self) -> int:
         return self.length
@@ -77,6 +76,9 @@ class FarCue(Dataset):
         Returns:
             The scene, whose only shape is the mark, and float32 `H W`: pixels along the bar from the mark's centre (or
             from where it would be), NaN on the background.
+
+        Raises:
+            IndexError: there is no such strip.
         """
         if not -self.length <= index < self.length:
             raise IndexError(f"there is no strip {index} among {self.length}")

@@ -15,6 +15,7 @@ def normalise(image: Tensor) -> Tensor:
         image: `3 H W` or `N 3 H W`, red, green and blue, floating point.
 
     Raises:
+        TypeError: no tensor.
         ValueError: another shape, or integers (bytes must be divided by 255 first).
     """
     _check(image)
@@ -22,7 +23,7 @@ def normalise(image: Tensor) -> Tensor:
 
 
 def denormalise(image: Tensor) -> Tensor:
-    """The inverse of `normalise`, to look at what a network was given."""
+    """The inverse of `normalise`, to look at what a network was given; shapes and errors are the same."""
     _check(image)
     return image * _column(STD, image) + _column(MEAN, image)
 
@@ -32,6 +33,11 @@ def _column(values: tuple[float, ...], image: Tensor) -> Tensor:
 
 
 def _check(image: Tensor) -> None:
+    if not isinstance(image, Tensor):
+        raise TypeError(
+            f"an image is a tensor, 3 H W or N 3 H W, got a {type(image).__name__}; "
+            "torchvision.transforms.v2.functional.to_image(image).float() / 255 makes one of bytes H W 3"
+        )
     if image.ndim not in (3, 4) or image.shape[-3] != 3:
         raise ValueError(f"an image is 3 H W or N 3 H W, got a tensor of shape {tuple(image.shape)}")
     if not image.is_floating_point():

@@ -41,6 +41,8 @@ class OneShape(Dataset):
         surface: str = "drawn",
         noise: float = 0.03,
     ) -> None:
+        if not isinstance(size, int) or size < 1:
+            raise ValueError(f"size={size!r} must be the edge of a square in whole pixels, 1 or more")
         radius = (4.0, 0.42 * size) if radius is None else radius
         self.scenes = ShapeScenes(
             length,

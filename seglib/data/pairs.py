@@ -76,7 +76,12 @@ class PairedFiles(Dataset):
         return image.as_subclass(Tensor), target.as_subclass(Tensor)
 
     def target(self, index: int) -> Tensor:
-        """The target alone, int64 `H W`, without the picture and without `transform`."""
+        """The target alone, int64 `H W`, without the picture and without `transform`.
+
+        Raises:
+            FileNotFoundError: the mask is not there.
+            ValueError: it cannot be read, is not of one byte a pixel, or has an id that means nothing.
+        """
         path = self.files[index][1]
         ids = read_mask(path)
         target = self._table[ids]

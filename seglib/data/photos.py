@@ -10,6 +10,8 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from seglib.data._checks import check_size
+
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee")
 
 
@@ -26,7 +28,7 @@ def photograph(name: str = "chelsea", *, size: tuple[int, int] | None = None, gr
         float32, `C H W` with C = 1 or 3, values from 0 to 1 in steps of 1/255.
 
     Raises:
-        ValueError: the name is not known or the size is not positive.
+        ValueError: the name is not known, or the size is no pair of positive whole numbers.
     """
     if name not in PHOTOGRAPHS:
         raise ValueError(f"no photograph is called {name!r}; choose one of {', '.join(PHOTOGRAPHS)}")
@@ -34,9 +36,7 @@ def photograph(name: str = "chelsea", *, size: tuple[int, int] | None = None, gr
     if gray:
         picture = picture.convert("L")
     if size is not None:
-        height, width = size
-        if height < 1 or width < 1:
-            raise ValueError(f"size=(h, w) must be positive, got {size}")
+        height, width = check_size(size)
         picture = ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
     pixels = np.atleast_3d(np.asarray(picture, dtype=np.float32)) / 255  # H W C
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))  # C H W

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from seglib.data import surfaces
+from seglib.data._checks import check_noise, check_size
 from seglib.data.camvid import CamVid
 
 SKY, BUILDING, POLE, ROAD, PAVEMENT, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLIST = range(len(CamVid.classes))
@@ -76,18 +77,14 @@ class RoadScenes(Dataset):
         split: str = "train",
         noise: float = 0.03,
     ) -> None:
-        self.size = (size, size) if isinstance(size, int) else tuple(size)
+        self.size = check_size((size, size) if isinstance(size, int) else size, least=(LEAST, LEAST))
         if length < 1:
             raise ValueError(f"length={length} must be at least 1")
-        if min(self.size) < LEAST:
-            raise ValueError(f"size={self.size} must be at least {LEAST} px high and wide")
         if seed < 0:
             raise ValueError(f"seed={seed} must not be negative")
         if split not in self.splits:
             raise ValueError(f"split={split!r} must be one of {', '.join(self.splits)}")
-        if not 0 <= noise <= 1:
-            raise ValueError(f"noise={noise} must be from 0 to 1")
-        self.length, self.seed, self.split, self.noise = length, seed, split, noise
+        self.length, self.seed, self.split, self.noise = length, seed, split, check_noise(noise)
 
     def __len__(self) -> int:
         return self.length

@@ -7,7 +7,7 @@ disc's edge. Each scene follows from the seed and its index alone.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import pi, sqrt
+from math import inf, isfinite, pi, sqrt
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from seglib.data import surfaces
+from seglib.data._checks import check_noise, check_size
 
 SHAPES = ("disc", "square", "triangle", "cross")
 CLASSES = ("background", *SHAPES)
@@ -35,7 +36,7 @@ class Shape:
         angle: of rotation, in radians.
 
     Raises:
-        ValueError: an unknown kind, or a radius that is not positive.
+        ValueError: an unknown kind, a radius that is not positive, or a number that is not finite.
     """
 
     kind: str
@@ -49,6 +50,9 @@ class Shape:
             raise ValueError(f"no shape is called {self.kind!r}; choose one of {', '.join(SHAPES)}")
         if not self.radius > 0:
             raise ValueError(f"radius={self.radius} must be above 0")
+        for name in ("x", "y", "radius", "angle"):
+            if not isfinite(getattr(self, name)):
+                raise ValueError(f"{name}={getattr(self, name)} of a {self.kind} must be finite")
 
     @property
     def label(self) -> int:
@@ -120,13 +124,12 @@ def draw(
         behind: a mean colour, `3` values from 0 to 1, that the background must differ from; None is any.
 
     Raises:
-        ValueError: an unknown surface or shape, or a size that is not positive.
+        ValueError: an unknown surface, a size that is no pair of positive whole numbers, or noise out of its range.
     """
     if surface not in surfaces.KINDS:
         raise ValueError(f"surface={surface!r} must be one of {', '.join(surfaces.KINDS)}")
-    height, width = size
-    if height < 1 or width < 1:
-        raise ValueError(f"size=(h, w) must be positive, got {size}")
+    height, width = size = check_size(size)
+    check_noise(noise)
     random = np.random.default_rng(seed)
     numbers = random.random((len(shapes) + 2, surfaces.NUMBERS))
     image = surfaces.surface(numbers[0], size, surface, behind)
@@ -203,7 +206,7 @@ class ShapeScenes(Dataset):
         surface: str = "drawn",
         noise: float = 0.03,
     ) -> None:
-        self.size = (size, size) if isinstance(size, int) else tuple(size)
+        self.size = check_size((size, size) if isinstance(size, int) else size)
         radius = (2.0, 0.6 * min(self.size)) if radius is None else radius
         if length < 1:
             raise ValueError(f"length={length} must be at least 1")
@@ -213,15 +216,15 @@ class ShapeScenes(Dataset):
             raise ValueError(f"split={split!r} must be one of {', '.join(self.splits)}")
         if not 0 <= objects[0] <= objects[1]:
             raise ValueError(f"objects={objects} must be (least, largest), from 0 on")
-        if not 0 < radius[0] <= radius[1]:
-            raise ValueError(f"radius={radius} must be (least, largest) in pixels, above 0")
+        if not 0 < radius[0] <= radius[1] < inf:
+            raise ValueError(f"radius={radius} must be (least, largest) in pixels, above 0 and finite")
         if not 0 <= margin <= 0.5:
             raise ValueError(f"margin={margin} must be from 0 to 0.5 of the size")
         if surface not in (*surfaces.KINDS, "mixed"):
             raise ValueError(f"surface={surface!r} must be one of {', '.join(surfaces.KINDS)}, mixed")
         self.length, self.seed, self.split = length, seed, split
         self.objects, self.radius, self.margin = tuple(objects), tuple(radius), margin
-        self.surface, self.noise = surface, noise
+        self.surface, self.noise = surface, check_noise(noise)
 
     def __len__(self) -> int:
         return self.length

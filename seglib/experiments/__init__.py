@@ -6,7 +6,6 @@
 
 import json
 from collections.abc import Sequence
-from difflib import get_close_matches
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -31,6 +30,7 @@ from seglib.experiments.experiment import Axis, Experiment
 from seglib.experiments.measures import processor
 from seglib.experiments.result import LEAST_SEEDS, Difference, Result, compile_result
 from seglib.experiments.runs import FailedError
+from seglib.names import did_you_mean
 from seglib.train.chains import recipe_hash
 
 RESULTS: Traversable = resources.files(__name__) / "results"
@@ -58,9 +58,8 @@ EXPERIMENTS: dict[str, Experiment] = {
 def experiment(name: str) -> Experiment:
     """An experiment by its name; ValueError with the names that there are."""
     if name not in EXPERIMENTS:
-        near = get_close_matches(name, EXPERIMENTS, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"there is no experiment {name}{hint} There are {', '.join(EXPERIMENTS)}")
+        hint = did_you_mean(name, EXPERIMENTS)
+        raise ValueError(f"there is no experiment {name!r}{hint} There are {', '.join(EXPERIMENTS)}")
     return EXPERIMENTS[name]
 
 
@@ -80,7 +79,8 @@ def load(name: str, folder: Traversable | None = None) -> Result:
     file = (RESULTS if folder is None else folder) / f"{name}.json"
     if not file.is_file():
         raise FileNotFoundError(
-            f"{file} is missing; `python -m seglib.experiments {name}` measures it, in some minutes"
+            f"{file} is missing; `python -m seglib.experiments {name}` trains its networks and measures it, "
+            "which can take hours"
         )
     try:
         values = json.loads(file.read_bytes())

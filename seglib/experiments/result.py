@@ -5,8 +5,8 @@ variants are compared seed by seed, since a seed gives both the same first weigh
 the same order of scenes: d_i = x_i - y_i. The interval of the mean difference is Student's, mean(d) +- t s(d) /
 sqrt(n), with 95 % of the t distribution of n - 1 degrees of freedom between -t and t: 4.30 for three seeds.
 
-An interval that leaves out 0 would do so by chance once in twenty comparisons; there are some forty in the book, and no
-correction is made for that.
+An interval that leaves out 0 would do so by chance once in twenty comparisons. The book makes more comparisons than
+that, `differences` of every result, and no correction is made for it.
 """
 
 import math
@@ -144,7 +144,11 @@ class Result:
         return tuple(first["per_seed"])
 
     def per_seed(self, variant: str, measure: str) -> np.ndarray:
-        """A number or curve of each seed: float64, S or S B; of a reference, which has no seed, 1 or 1 B."""
+        """A number or curve of each seed: float64, S or S B; of a reference, which has no seed, 1 or 1 B.
+
+        Raises:
+            ValueError: there is no such variant, reference or measure.
+        """
         if variant in self.values["references"]:
             found = [self.values["references"][variant].get(measure)]
         elif variant in self.values["variants"]:
@@ -171,7 +175,11 @@ class Result:
         return Axis(axis["label"], tuple(axis["values"]), axis["log"])
 
     def difference(self, variant: str, against: str | None = None, measure: str | None = None) -> Difference:
-        """How far a variant lies above another one, or above the control, in the claim or another number."""
+        """How far a variant lies above another one, or above the control, in the claim or another number.
+
+        Raises:
+            ValueError: there is no such variant, reference or measure; or the measure is a curve.
+        """
         against = self.control if against is None else against
         measure = self.claim if measure is None else measure
         one, other = self.per_seed(variant, measure), self.per_seed(against, measure)

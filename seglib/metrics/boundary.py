@@ -13,7 +13,7 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from seglib.metrics.confusion import Scores, scores
-from seglib.metrics.inputs import check_alike, divide, mean, read_classes, read_edges, read_pair
+from seglib.metrics.inputs import check_alike, divide, mean, read_classes, read_edges, read_ignore_index, read_pair
 
 AROUND = ("labels", "ignored")
 
@@ -101,7 +101,7 @@ class BoundaryF1:
         if diagonal_fraction is not None and not 0 <= diagonal_fraction < 1:
             raise ValueError(f"diagonal_fraction={diagonal_fraction} is no part of a diagonal; the paper has 0.0075")
         self.classes = read_classes(num_classes, classes)
-        self.num_classes, self.ignore_index = num_classes, ignore_index
+        self.num_classes, self.ignore_index = num_classes, read_ignore_index(ignore_index)
         self.tolerance, self.diagonal_fraction = tolerance, diagonal_fraction
         self.reset()
 
@@ -240,7 +240,7 @@ class TrimapIoU:
         if around == "ignored" and ignore_index is None:
             raise ValueError('around="ignored" needs an ignore_index; VOC has 255')
         self.classes = read_classes(num_classes, classes)
-        self.num_classes, self.around, self.ignore_index = num_classes, around, ignore_index
+        self.num_classes, self.around, self.ignore_index = num_classes, around, read_ignore_index(ignore_index)
         self.reset()
 
     def reset(self) -> None:

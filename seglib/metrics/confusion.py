@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-from seglib.metrics.inputs import check_alike, divide, mean, read_classes, read_pair
+from seglib.metrics.inputs import check_alike, divide, mean, read_classes, read_ignore_index, read_pair
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,12 +88,12 @@ class Segmentation:
         classes: K names, for the table; None for "0", "1", ...
 
     Raises:
-        ValueError: num_classes below 1, or another number of names.
+        ValueError: num_classes below 1, another number of names, or an ignore_index that is no whole number.
     """
 
     def __init__(self, num_classes: int, ignore_index: int | None = None, classes: Sequence[str] | None = None):
         self.classes = read_classes(num_classes, classes)
-        self.num_classes, self.ignore_index = num_classes, ignore_index
+        self.num_classes, self.ignore_index = num_classes, read_ignore_index(ignore_index)
         self.reset()
 
     def reset(self) -> None:
@@ -140,11 +140,16 @@ def scores(confusion: np.ndarray, classes: Sequence[str] | None = None) -> Score
         classes: K names; None for "0", "1", ...
 
     Raises:
-        ValueError: the matrix is not square, or there are more or fewer names.
+        ValueError: the matrix is not square or counts below 0, or there are more or fewer names.
     """
     confusion = np.array(confusion, dtype=np.int64)
     if confusion.ndim != 2 or confusion.shape[0] != confusion.shape[1]:
         raise ValueError(f"a confusion matrix of shape {confusion.shape} is not K K")
+    if (confusion < 0).any():
+        row, column = np.argwhere(confusion < 0)[0]
+        raise ValueError(
+            f"a confusion matrix counts pixels, and has {confusion[row, column]} in row {row}, column {column}"
+        )
     names = read_classes(len(confusion), classes)
     right, true, predicted = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
     iou, accuracy = divide(right, true + predicted - right), divide(right, true)

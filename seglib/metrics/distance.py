@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from seglib.metrics.inputs import bin_of, check_alike, divide, read_edges, read_like, read_pair
+from seglib.metrics.inputs import bin_of, check_alike, divide, read_edges, read_ignore_index, read_like, read_pair
 
 Z = 1.959963984540054  # 97.5 % of a normal distribution lie below
 
@@ -95,14 +95,14 @@ class AccuracyByDistance:
         ignore_index: pixels with this truth do not count; None if all do.
 
     Raises:
-        ValueError: edges that do not rise.
+        ValueError: edges that do not rise, or an ignore_index that is no whole number.
     """
 
     needs = "distance"
 
     def __init__(self, edges: Sequence[float], *, ignore_index: int | None = None):
         self.edges = read_edges("edges", edges)
-        self.ignore_index = ignore_index
+        self.ignore_index = read_ignore_index(ignore_index)
         self.reset()
 
     def reset(self) -> None:

@@ -63,7 +63,8 @@ def evaluate(
 
     Raises:
         TypeError: a metric needs what the data set lacks, or pictures are not floating point.
-        ValueError: no pictures, a batch size or limit below 1, logits that are no such or NaN.
+        ValueError: no pictures, a batch size or limit below 1, logits that are no such or NaN; without `metrics`, a
+            network with fewer classes than the data set.
     """
     for name, value in {"batch_size": batch_size, "limit": limit}.items():
         if value is not None and value < 1:
@@ -179,5 +180,10 @@ def _stack(maps: Any, size: tuple[int, int]) -> np.ndarray:
 
 def _default(dataset: Any, num_classes: int) -> Segmentation:
     classes = getattr(dataset, "classes", None)
+    if classes is not None and len(classes) > num_classes:
+        raise ValueError(
+            f"the network has {num_classes} classes and {type(dataset).__name__} {len(classes)}, {', '.join(classes)}: "
+            "give a network that was made for this data set, or metrics= with classes of your own"
+        )
     names = classes if classes is not None and len(classes) == num_classes else None
     return Segmentation(num_classes, ignore_index=getattr(dataset, "ignore_index", None), classes=names)

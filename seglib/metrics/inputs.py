@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,13 @@ def read_classes(num_classes: int, classes: Sequence[str] | None) -> tuple[str, 
     if len(names) != num_classes:
         raise ValueError(f"{len(names)} names of classes for num_classes={num_classes}; give one for each")
     return names
+
+
+def read_ignore_index(value: int | None) -> int | None:
+    """`value` if it can be the label of pixels that do not count: a whole number, or None; else ValueError."""
+    if value is not None and (not isinstance(value, Integral) or isinstance(value, bool)):
+        raise ValueError(f"ignore_index={value!r} must be a whole number, or None if all pixels count")
+    return value
 
 
 def check_alike(metric: Any, other: Any, *names: str) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from seglib.metrics.inputs import bin_of, check_alike, divide, read_edges, read_like, read_pair
+from seglib.metrics.inputs import bin_of, check_alike, divide, read_edges, read_ignore_index, read_like, read_pair
 
 OBJECT = np.dtype(
     [
@@ -89,14 +89,14 @@ class IoUBySize:
         ignore_index: pixels with this truth do not count; None if all do.
 
     Raises:
-        ValueError: edges that do not rise.
+        ValueError: edges that do not rise, or an ignore_index that is no whole number.
     """
 
     needs = "instances"
 
     def __init__(self, edges: Sequence[float], *, background: int | None = 0, ignore_index: int | None = None):
         self.edges = read_edges("edges", edges, infinite=True)
-        self.background, self.ignore_index = background, ignore_index
+        self.background, self.ignore_index = background, read_ignore_index(ignore_index)
         self.reset()
 
     def reset(self) -> None:

@@ -6,7 +6,6 @@ form returns the smaller size of its paper). Layers have the paper's names; each
 
 import inspect
 from collections.abc import Callable
-from difflib import get_close_matches
 
 from torch import nn
 
@@ -29,6 +28,7 @@ from seglib.models.overlap_tile import overlap_tile
 from seglib.models.segnet import segnet, segnet_basic
 from seglib.models.summary import Summary, SummaryRow, describe
 from seglib.models.unet import unet
+from seglib.names import did_you_mean
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "fcn32s": fcn32s,
@@ -92,9 +92,7 @@ def create(
         FileNotFoundError: the weights are missing.
     """
     if name not in MODELS:
-        near = get_close_matches(str(name), MODELS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"there is no network {name!r}{hint} There are {', '.join(MODELS)}")
+        raise ValueError(f"there is no network {name!r}{did_you_mean(name, MODELS)} There are {', '.join(MODELS)}")
     if weights not in (None, "vgg16", *TRAINED):
         raise ValueError(f'weights={weights!r} must be None (random) or "vgg16" or "scenes" or "road"')
     if weights in TRAINED:

@@ -5,6 +5,8 @@ https://arxiv.org/abs/1409.1556, configuration D of table 1.
 """
 
 from collections import OrderedDict
+from math import inf
+from numbers import Real
 from urllib.error import URLError
 
 import torch
@@ -23,9 +25,9 @@ CLASSIFIER = {"fc6": 0, "fc7": 3}
 
 def scaled(channels: int, width: float) -> int:
     """So many channels has a layer of the paper's `channels` in a copy of this width; at least one."""
-    if not width > 0:
+    if not isinstance(width, Real) or not 0 < width < inf:
         raise ValueError(
-            f"width={width} must be above 0: it multiplies the channels of every layer, and 1.0 is the paper"
+            f"width={width!r} must be above 0, and finite: it multiplies the channels of all layers; 1.0 is the paper"
         )
     return max(1, round(channels * width))
 

@@ -196,6 +196,9 @@ def context_module(
         init: "identity": what is not negative leaves the module as it came; "random": He's.
         pad_first: pad the first convolution with all the zeros that the others need (33 of them with 8 layers), instead
             of each by its rate. The two differ only near the border.
+
+    Raises:
+        ValueError: a number of layers that there is not, or an unknown `init`.
     """
     if at_least_one("context_layers", layers) < 5 or (large and layers != 8):
         raise ValueError(f"context_layers={layers} must be 8, or for the basic context a number from 5 on")

@@ -158,11 +158,6 @@ def stride_of(value: Value) -> tuple[int | Fraction, int | Fraction]:
     return tuple(int(rate) if rate.denominator == 1 else rate for rate in value.rate)
 
 
-def lengths_of(value: Value, axis: int) -> tuple[int | float, ...]:
-    """The distinct lengths of the field along an axis over all phases, sorted."""
-    return tuple(sorted(_spans(value, axis)[1]))
-
-
 def _spans(value: Value, axis: int) -> tuple[tuple[Size, ...], set[int | float]]:
     """Field of every unit along an axis as (start, stop), and its distinct lengths over all phases."""
     n = value.length(axis)

@@ -8,6 +8,7 @@ it the standard deviation sqrt(n (k^2 - 1) / 12), while the theoretical field gr
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
@@ -57,11 +58,21 @@ def effective_receptive_field(
         layer: dotted name of a module; None for the output.
 
     Raises:
-        ValueError: for an image that is not N C H W, an unknown layer, a unit outside the map, or a gradient that is
-            0 everywhere or not finite.
+        TypeError: for an image that is no tensor.
+        ValueError: for an image that is not N C H W or not finite, an unknown layer, a unit that is no (y, x) or lies
+            outside the map, or a gradient that is 0 everywhere or not finite.
     """
+    if not isinstance(image, Tensor):
+        raise TypeError(
+            f"image is a {type(image).__name__}; give a tensor N C H W: torch.from_numpy(image) of an array"
+        )
     if image.ndim != 4 or not image.is_floating_point():
         raise ValueError(f"image is a floating-point tensor N C H W, not {image.dtype} of shape {tuple(image.shape)}")
+    if not torch.isfinite(image).all():
+        raise ValueError(f"{int((~torch.isfinite(image)).sum())} values of the image are NaN or infinite")
+    pair = tuple(unit) if isinstance(unit, (tuple, list)) else ()
+    if unit is not None and (len(pair) != 2 or not all(isinstance(place, Integral) for place in pair)):
+        raise ValueError(f"unit={unit!r} must be (y, x), two whole numbers, or None for the unit in the middle")
     name = check_layer(model, layer)
     gradient, unit = _gradient(model, model.get_submodule(name), image, unit)
     mean = gradient.abs().sum(dim=1).mean(dim=0)

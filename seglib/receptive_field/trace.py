@@ -207,7 +207,8 @@ def trace(model: nn.Module, input_size: tuple[int, int, int]) -> Trace:
         UnsupportedOperationError: for an operation whose field is not known.
         ValueError: if the model does not take an image of this size.
     """
-    if len(input_size) != 3 or not all(isinstance(n, int) and n > 0 for n in input_size):
+    numbers = input_size if isinstance(input_size, (tuple, list)) else ()
+    if len(numbers) != 3 or not all(isinstance(n, int) and n > 0 for n in numbers):
         raise ValueError(f"input_size is (channels, height, width), three positive integers, not {input_size!r}")
     names = {id(module): name for name, module in model.named_modules()}
     record = Trace()
@@ -257,6 +258,6 @@ def check_layer(model: nn.Module, layer: str | None) -> str:
         return ""
     if layer not in modules:
         names = [name for name in modules if name]
-        near = get_close_matches(layer, names, n=5, cutoff=0.4) or names[:5]
+        near = get_close_matches(str(layer), names, n=5, cutoff=0.4) or names[:5]
         raise ValueError(f"the model has no layer {layer!r}; did you mean one of {', '.join(map(repr, near))}?")
     return next(name for name, module in model.named_modules() if module is modules[layer])

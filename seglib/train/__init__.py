@@ -1,7 +1,8 @@
 """Training: one loop for all networks, and the recipes of the papers and of the book.
 
-`train(RECIPES["unet_scenes"])` trains here and now; `python -m seglib.train unet_scenes` does it from a terminal, and
-`accelerate launch -m seglib.train unet_scenes` on all GPUs that there are.
+`train(RECIPES["vgg16_one_shape"])` trains here and now; `python -m seglib.train vgg16_one_shape` does it from a
+terminal, and `accelerate launch -m seglib.train vgg16_one_shape` on all GPUs that there are. A recipe that starts from
+another one, as `unet_scenes` does, wants that one trained first: `python -m seglib.weights unet_scenes` trains all.
 """
 
 from seglib.train.checkpoint import CheckpointError

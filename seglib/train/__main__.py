@@ -1,10 +1,13 @@
 """Train a recipe, and write its weights, recipe and log to a folder.
 
     python -m seglib.train --list
-    python -m seglib.train unet_scenes
+    python -m seglib.train vgg16_one_shape
     python -m seglib.train segnet_camvid --data-root ~/data --download --mixed-precision bf16
     accelerate launch --num_processes 2 -m seglib.train fcn32s_voc --data-root ~/data --download
-    torchrun --nproc-per-node 2 -m seglib.train unet_scenes
+    torchrun --nproc-per-node 2 -m seglib.train vgg16_one_shape
+
+A recipe that starts from another one (START in the list) wants that one trained first, with the same seed, or its
+weights; `python -m seglib.weights unet_scenes` trains a whole chain of the book's small recipes.
 
 The same command goes on where it was interrupted. On GPUs accelerate and torchrun do the same; on CPUs accelerate
 starts one process without MPI, and torchrun as many as you say.
@@ -15,10 +18,10 @@ import ast
 import os
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from seglib.names import did_you_mean
 from seglib.train import RECIPES, Recipe, checkpoint, train
 from seglib.train.recipe import describe_type, field_type
 
@@ -85,9 +88,9 @@ def _say(message: str, code: int) -> int:
 def chosen(options: argparse.Namespace) -> Recipe:
     """The recipe that is named, with the changes that the command line makes to it."""
     if options.recipe not in RECIPES:
-        near = get_close_matches(options.recipe, RECIPES, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise _UserError(f"there is no recipe {options.recipe!r}{hint} --list shows them all")
+        raise _UserError(
+            f"there is no recipe {options.recipe!r}{did_you_mean(options.recipe, RECIPES)} --list shows them all"
+        )
     recipe = RECIPES[options.recipe]
     changes: dict[str, Any] = {}
     for assignment in options.set:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from seglib import models
+from seglib.names import did_you_mean
 from seglib.train import batch_norm
 from seglib.train.recipe import STARTS, Recipe
 
@@ -49,10 +50,22 @@ def initialise(model: nn.Module) -> list[str]:
 
 
 def build(recipe: Recipe, num_classes: int) -> nn.Module:
-    """The recipe's network, as it is before the first step, but for the layers that another recipe has trained."""
+    """The recipe's network, as it is before the first step, but for the layers that another recipe has trained.
+
+    Raises:
+        ValueError: there is no such network, or it does not take its options.
+        TypeError: it does not have them.
+    """
     weights = "vgg16" if recipe.start == "vgg16" else None
     if ":" in recipe.network:
-        model = resolve_name(recipe.network)(num_classes=num_classes, **recipe.options)
+        try:
+            function = resolve_name(recipe.network)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ValueError(
+                f"recipe {recipe.name!r}: network={recipe.network!r} must be package.module:function, of a module that "
+                f"can be imported: {error}"
+            ) from error
+        model = function(num_classes=num_classes, **recipe.options)
         if weights:
             models.load_vgg16(model)
     else:
@@ -84,8 +97,16 @@ def take_over(model: nn.Module, state: dict[str, Tensor], *, fresh: tuple[str, .
         The own names of the layers that were taken.
 
     Raises:
-        ValueError: there is none; the two networks, or their widths, have nothing in common.
+        ValueError: there is none, since the two networks, or their widths, have nothing in common; or the network has
+            no layer of a name in `fresh`.
     """
+    names = list(dict.fromkeys(own_name(key).split(".")[0] for key in model.state_dict()))
+    for name in fresh:
+        if name not in names:
+            hint = did_you_mean(name, names)
+            raise ValueError(
+                f"fresh names {name!r}, which {type(model).__name__} does not have{hint} It has {', '.join(names)}"
+            )
     # A classifier keeps the network whose layers it trains under this name.
     state = {key.removeprefix("network."): tensor for key, tensor in state.items()}
     named: dict[str, list[Tensor]] = {}

@@ -98,10 +98,13 @@ def train(
     Raises:
         FloatingPointError: the loss is not finite; names step, learning rate and samples.
         CheckpointError: the folder's checkpoint is damaged or of another run.
-        ValueError: recipe and data, or the recipe that it starts from, do not fit.
+        ValueError: recipe and data, or the recipe that it starts from, do not fit; weights for a recipe that starts
+            from no other; `every` below 1.
     """
     folder = None if folder is None else Path(folder)
-    every = every or min(1000, math.ceil(recipe.steps / 20))
+    every = min(1000, math.ceil(recipe.steps / 20)) if every is None else every
+    if every < 1:
+        raise ValueError(f"every={every} must be 1 step or more, or None for a twentieth of them")
     run = session.start(
         recipe,
         seed=seed,

@@ -20,6 +20,9 @@ def targets_for(logits: Tensor, target: Tensor, *, first: int = 0) -> Tensor:
 
     Returns:
         `N h w`, a view where possible.
+
+    Raises:
+        ValueError: scores of a size that is none of the three.
     """
     size, (height, width) = logits.shape[2:], target.shape[1:]
     if size == (height, width):

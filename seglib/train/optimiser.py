@@ -46,6 +46,9 @@ def make_optimiser(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
 
     SGD is PyTorch's: momentum gathers gradients, and the learning rate scales what it has gathered. Caffe scales before
     it gathers; the two are the same as long as the learning rate is. RMSprop has Lasagne's decay, 0.9.
+
+    Raises:
+        ValueError: layer_learning_rates names a layer that the network does not have.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     used = set()

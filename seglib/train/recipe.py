@@ -1,10 +1,12 @@
 """What a training run consists of, as plain values: a `Recipe` can be printed, compared, and kept as JSON."""
 
 import json
+import math
 import types
 from dataclasses import asdict, dataclass, field, fields, replace
-from difflib import get_close_matches
 from typing import Any, Literal, Union, get_args, get_origin
+
+from seglib.names import did_you_mean
 
 Start = Literal["he", "default", "vgg16"]
 STARTS = get_args(Start)
@@ -94,6 +96,7 @@ class Recipe:
                     f"recipe {self.name!r}: {each.name}={getattr(self, each.name)!r} must be {describe_type(each.type)}"
                 )
             object.__setattr__(self, each.name, value)  # 1 became 1.0, a list a tuple: equal recipes have equal JSON
+            self._check(not isinstance(value, float) or math.isfinite(value), each.name, "finite")
         self._check(self.steps >= 1, "steps", "1 or more")
         self._check(self.batch_size >= 1, "batch_size", "1 or more")
         self._check(self.learning_rate > 0, "learning_rate", "above 0")
@@ -103,6 +106,8 @@ class Recipe:
         self._check(self.clip is None or self.clip > 0, "clip", "above 0, or None")
         for name in ("weight_decay", "bias_learning_rate", "bias_weight_decay", "decay", "power"):
             self._check(getattr(self, name) >= 0, name, "0 or more")
+        weights = self.class_weights if isinstance(self.class_weights, tuple) else ()
+        self._check(all(0 <= weight < math.inf for weight in weights), "class_weights", "finite numbers of 0 or more")
         needs_period = self.schedule in ("step", "exponential")
         self._check(
             not needs_period or (self.period or 0) > 0, "period", f'a number of steps with schedule="{self.schedule}"'
@@ -190,6 +195,5 @@ def _known(names: dict[str, Any]) -> None:
     there = [each.name for each in fields(Recipe)]
     for name in names:
         if name not in there:
-            near = get_close_matches(name, there, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(name, there)
             raise ValueError(f"a recipe has no field {name!r}{hint} Its fields are {', '.join(there)}")

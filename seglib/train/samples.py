@@ -88,7 +88,11 @@ class Samples(Dataset):
 
 
 def collate(samples: list[Sample]) -> Sample:
-    """Images `N 3 H W` and targets `N H W` of samples of one size."""
+    """Images `N 3 H W` and targets `N H W` of samples of one size.
+
+    Raises:
+        ValueError: samples of different sizes.
+    """
     sizes = sorted({tuple(image.shape[1:]) for image, _ in samples})
     if len(sizes) > 1:
         raise ValueError(

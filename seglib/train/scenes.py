@@ -1,4 +1,4 @@
-"""The book's own recipes: narrow copies of the networks, on drawn scenes, each in minutes on one core of a CPU.
+"""The book's own recipes: narrow copies of the networks, on drawn scenes, each in at most an hour on one CPU core.
 
 They go the papers' way, in small. A VGG16 first learns to tell single shapes apart, as the papers' VGG16 learned
 ImageNet; every network with its layers starts from there, FCN-16s from FCN-32s and FCN-8s from FCN-16s, and

@@ -101,7 +101,12 @@ def start(
     workers: int,
     weights: dict[str, Tensor] | Path | str | None,
 ) -> Run:
-    """Set up a run, at its first step or where its checkpoint left it; arguments as for `train`."""
+    """Set up a run, at its first step or where its checkpoint left it; arguments and errors as for `train`."""
+    if weights is not None and not starts_from(recipe):
+        raise ValueError(
+            f'recipe {recipe.name!r} has start="{recipe.start}", so it would not use the weights that are given: leave '
+            "weights= (--weights) out, or name the recipe that trained them: start=NAME (--set start=NAME)"
+        )
     accelerator = make_accelerator(mixed_precision)
     device, processes = accelerator.device, accelerator.num_processes
     before = None

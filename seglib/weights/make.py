@@ -14,7 +14,6 @@ import math
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +23,7 @@ import numpy as np
 import torch
 
 from seglib import data, metrics, models, weights
+from seglib.names import did_you_mean
 from seglib.train import SCENES, Recipe, Trained, train
 from seglib.train.chains import in_order, recipe_hash
 from seglib.train.checkpoint import CHECKPOINT, MODEL
@@ -43,9 +43,7 @@ def main(arguments: Sequence[str] | None = None, *, recipes: Mapping[str, Recipe
     options = parser.parse_args(arguments)
     for name in options.names:
         if name not in recipes:
-            near = get_close_matches(name, recipes, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            parser.error(f"there is no recipe {name}{hint} There are {', '.join(recipes)}")
+            parser.error(f"there is no recipe {name!r}{did_you_mean(name, recipes)} There are {', '.join(recipes)}")
     if options.jobs < 1:
         parser.error(f"--jobs {options.jobs} must be 1 or more")
     torch.set_num_threads(1)

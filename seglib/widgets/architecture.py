@@ -13,6 +13,7 @@ from torch import nn
 
 from seglib import models
 from seglib.models.summary import Summary
+from seglib.names import did_you_mean
 from seglib.widgets.architecture_picture import architecture_picture
 from seglib.widgets.base import Widget, bundle
 from seglib.widgets.network_graph import Graph, match, read_graph, to_page
@@ -55,9 +56,8 @@ def networks_of(
         if not isinstance(network, (str, nn.Module)):
             raise TypeError(f"{network!r} is no network; give a name of seglib.models.MODELS or an nn.Module")
         if isinstance(network, str) and network not in models.MODELS:
-            near = get_close_matches(network, models.MODELS, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise ValueError(f"there is no network {network!r}; {hint}There are {', '.join(models.MODELS)}")
+            hint = did_you_mean(network, models.MODELS)
+            raise ValueError(f"there is no network {network!r}{hint} There are {', '.join(models.MODELS)}")
     names = [network for network in networks if isinstance(network, str)]
     allowed = {name: {"width": 1.0, **models.options_of(name)} for name in names}
     if unknown := [option for option in options if not any(option in has for has in allowed.values())]:

@@ -333,6 +333,8 @@ def test_unaries_have_no_position():
         (None, {}, ValueError, "give an image"),
         (None, {"bilateral": None}, ValueError, r"size=\(h, w\)"),
         (None, {"bilateral": None, "size": (0, 3)}, ValueError, r"size is \(0, 3\)"),
+        (None, {"bilateral": None, "size": 3}, ValueError, r"size is 3; give whole numbers"),
+        (IMAGE, {"device": "gpu"}, ValueError, 'device is \'gpu\'; give "cpu", "cuda"'),
         (IMAGE.transpose(2, 0, 1), {}, ValueError, r"not H W C.*transpose\(1, 2, 0\)"),
         (torch.from_numpy(IMAGE), {}, ValueError, r"not C H W.*permute\(2, 0, 1\)"),
         (np.ones((4, 5, 7), np.uint8), {}, ValueError, "1 or 3 channels"),

@@ -76,6 +76,8 @@ def test_the_mark_lies_anywhere_on_the_bar():
         ({"size": (32, 10)}, "18 px wide"),
         ({"split": "dev"}, "split='dev'"),
         ({"seed": -3}, "seed=-3"),
+        ({"size": 96}, "size=96 must be (h, w), two whole numbers"),
+        *[({"noise": noise}, f"noise={noise} must be from 0 to 1") for noise in (-1, float("nan"), 5)],
     ],
 )
 def test_bad_settings_are_refused(options, message):

@@ -1,5 +1,6 @@
 """One normalisation for all networks: torchvision's."""
 
+import numpy as np
 import pytest
 import torch
 from torchvision.transforms import v2
@@ -20,3 +21,6 @@ def test_what_is_not_an_image_is_refused():
         normalise(torch.rand(1, 8, 9))
     with pytest.raises(ValueError, match=r"torch.uint8: divide bytes by 255"):
         normalise(torch.zeros(3, 8, 9, dtype=torch.uint8))
+    for change in (normalise, denormalise):
+        with pytest.raises(TypeError, match=r"an image is a tensor, .* got a ndarray; .*to_image\(image\)"):
+            change(np.zeros((3, 8, 9), np.float32))

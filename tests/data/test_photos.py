@@ -27,3 +27,8 @@ def test_unknown_photograph_is_named_with_the_known_ones():
 def test_size_must_be_positive(size):
     with pytest.raises(ValueError, match="must be positive"):
         photograph(size=size)
+
+
+def test_size_must_be_a_pair():
+    with pytest.raises(ValueError, match=r"size=32 must be \(h, w\), two whole numbers"):
+        photograph(size=32)

@@ -1,7 +1,7 @@
 """Drawn scenes: what they promise about shapes, labels, chance and seeds."""
 
 from collections import Counter
-from math import pi
+from math import inf, nan, pi
 
 import numpy as np
 import pytest
@@ -199,12 +199,41 @@ def test_names_and_colours_are_one_for_each_class():
         ({"radius": (0, 4)}, "radius=(0, 4)"),
         ({"margin": 0.6}, "margin=0.6"),
         ({"surface": "silk"}, "surface='silk' must be one of drawn, real, mixed"),
+        ({"radius": (2, inf)}, "radius=(2, inf)"),
+        ({"size": 0}, "size=(h, w) must be positive, got (0, 0)"),
+        ({"size": -5}, "size=(h, w) must be positive, got (-5, -5)"),
+        ({"size": (8, 8, 8)}, "size=(8, 8, 8) must be (h, w), two whole numbers"),
+        ({"size": (8, 8.5)}, "size=(8, 8.5) must be (h, w), two whole numbers"),
+        *[({"noise": noise}, f"noise={noise} must be from 0 to 1") for noise in (-1, nan, 5)],
     ],
 )
 def test_bad_settings_are_refused(options, message):
     with pytest.raises(ValueError) as error:  # noqa: PT011
         ShapeScenes(**options)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": 0}, "size=0 must be the edge of a square"),
+        ({"size": (48, 48)}, "size=(48, 48) must be the edge of a square"),
+        ({"noise": nan}, "noise=nan must be from 0 to 1"),
+    ],
+)
+def test_bad_settings_of_one_shape_are_refused(options, message):
+    with pytest.raises(ValueError) as error:  # noqa: PT011
+        OneShape(**options)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "values", [{"x": nan}, {"y": -inf}, {"radius": inf}, {"angle": nan}], ids=lambda values: next(iter(values))
+)
+def test_a_shape_has_finite_numbers(values):
+    ((name, value),) = values.items()
+    with pytest.raises(ValueError, match=f"{name}={value} of a disc must be finite"):
+        Shape(**({"kind": "disc", "x": 5, "y": 5, "radius": 3} | values))
 
 
 def test_bad_drawings_are_refused():
@@ -214,6 +243,11 @@ def test_bad_drawings_are_refused():
         draw([], surface="silk")
     with pytest.raises(ValueError, match=r"size=\(h, w\) must be positive, got \(0, 5\)"):
         draw([], (0, 5))
+    with pytest.raises(ValueError, match=r"size=96 must be \(h, w\), two whole numbers"):
+        draw([], 96)
+    for noise in (-1, nan, 5):
+        with pytest.raises(ValueError, match=f"noise={noise} must be from 0 to 1"):
+            draw([], noise=noise)
     with pytest.raises(IndexError, match="there is no scene 7 among 5"):
         ShapeScenes(5)[7]
 
@@ -221,5 +255,24 @@ def test_bad_drawings_are_refused():
 def test_load_opens_by_name():
     scenes = load("scenes", "val", length=7, size=32)
     assert repr(scenes) == "ShapeScenes(7, size=(32, 32), split='val', seed=0)"
-    with pytest.raises(ValueError, match="there is no data set 'coco'; choose one of scenes, "):
+    with pytest.raises(ValueError, match=r"there is no data set 'coco'\. There are scenes, "):
         load("coco")
+
+
+@pytest.mark.parametrize("name", ["camvid", "voc", "pets"])
+def test_a_data_set_of_files_asks_for_its_folder(name):
+    with pytest.raises(TypeError, match=rf"{name} needs root= \(--data-root FOLDER\).*download=True \(--download\)"):
+        load(name)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"root": "x"}, r"scenes has no option root= \(--data-root\); its options are length, size, seed, "),
+        ({"download": True}, r"scenes has no option download= \(--download\); its"),
+        ({"lenght": 3}, "scenes has no option lenght=; its"),
+    ],
+)
+def test_an_option_that_a_data_set_lacks_is_named(options, message):
+    with pytest.raises(TypeError, match=message):
+        load("scenes", **options)

@@ -95,7 +95,7 @@ def test_list_names_all_and_trains_none(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["skip"], "there is no experiment skip; did you mean skips? There are object_size"),
+        (["skip"], "there is no experiment 'skip'; did you mean 'skips'? There are object_size"),
         (["tiny", "--seeds", "0", "1"], "--seeds 0 1: an experiment takes 3 or more"),
         (["tiny", "--seeds", "0", "1", "1"], "--seeds 0 1 1: they must differ"),
         (["tiny", "--seeds", "0", "1", "-1"], "--seeds 0 1 -1: they must differ, and be 0 or more"),
@@ -126,7 +126,7 @@ class TestLoad:
             experiments.load("skips", tmp_path)
 
     def test_unknown_experiment_is_named(self):
-        with pytest.raises(ValueError, match=r"no experiment skp; did you mean skips\?"):
+        with pytest.raises(ValueError, match=r"no experiment 'skp'; did you mean 'skips'\?"):
             experiments.load("skp")
 
 

@@ -175,7 +175,7 @@ def test_here_keeps_the_order_and_says_what_failed():
         ({"seeds": (0, 1, 1)}, "must differ"),
         ({"seeds": (0, 1, -1)}, "0 or more"),
         ({"jobs": 0}, "jobs=0 must be 1 or more"),
-        ({"name": "skip"}, r"there is no experiment skip; did you mean skips\? There are object_size, skips"),
+        ({"name": "skip"}, r"there is no experiment 'skip'; did you mean 'skips'\? There are object_size, skips"),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_trained(tmp_path, options, message):

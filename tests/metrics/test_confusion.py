@@ -1,6 +1,7 @@
 """The four of the FCN paper, and what every metric refuses."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seglib.metrics import Segmentation, scores
+from seglib.metrics import AccuracyByDistance, BoundaryF1, IoUBySize, Segmentation, TrimapIoU, scores
 from tests.metrics.oracles import IGNORE, four, pairs
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here"))]
@@ -172,3 +173,15 @@ def test_constructor_and_merge_refuse():
         Segmentation(2).merge("")
     with pytest.raises(ValueError, match=r"\(2, 3\)"):
         scores(np.zeros((2, 3)))
+    with pytest.raises(ValueError, match="counts pixels, and has -1 in row 1, column 0"):
+        scores([[3, 0], [-1, 0]])
+
+
+@pytest.mark.parametrize("value", ["x", 2.5, True])
+def test_ignore_index_is_a_whole_number(value):
+    makers = [partial(metric, 2) for metric in (Segmentation, BoundaryF1, TrimapIoU)]
+    makers += [partial(metric, (0, 1)) for metric in (IoUBySize, AccuracyByDistance)]
+    for make in makers:
+        with pytest.raises(ValueError, match=f"ignore_index={value!r} must be a whole number, or None"):
+            make(ignore_index=value)
+        assert make(ignore_index=np.uint8(255)).ignore_index == 255

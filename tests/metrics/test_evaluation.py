@@ -155,6 +155,14 @@ def test_ignore_index_of_the_data_set_is_used():
     assert result.confusion.sum() == sum(int((t > 0).sum()) for t in data.targets)
 
 
+def test_a_network_with_fewer_classes_than_the_data_is_named():
+    data = Pictures(SQUARES)
+    data.classes = (*Pictures.classes, "cross", "ring")
+    with pytest.raises(ValueError, match=r"the network has 3 classes and Pictures 5, ground, .*made for this data set"):
+        evaluate(Reader(), data)
+    assert evaluate(Reader(), data, metrics={"own": Segmentation(K)})["own"].mean_iou == 1
+
+
 class Broken(nn.Module):
     def __init__(self, change):
         super().__init__()

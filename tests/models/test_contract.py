@@ -161,9 +161,9 @@ class TestBadInput:
         ):
             small(name).load_state_dict(wide)
 
-    @pytest.mark.parametrize("width", [0, -1.0])
+    @pytest.mark.parametrize("width", [0, -1.0, "a", float("inf")])
     def test_width_must_be_positive(self, name, width):
-        with pytest.raises(ValueError, match=f"width={width} must be above 0"):
+        with pytest.raises(ValueError, match=f"width={width!r} must be above 0"):
             models.create(name, num_classes=3, width=width)
 
     @pytest.mark.parametrize("classes", [0, -3, 2.5, True])

@@ -238,7 +238,7 @@ def test_image_too_small_is_reported_with_the_fix(caplog):
     assert not caplog.records
 
 
-@pytest.mark.parametrize("size", [(3, 12), (3, 0, 12), (3, 12.5, 12), (1, 3, 12, 12)])
+@pytest.mark.parametrize("size", [(3, 12), (3, 0, 12), (3, 12.5, 12), (1, 3, 12, 12), 224, "RGB"])
 def test_input_size_that_is_none_is_reported(size):
     with pytest.raises(ValueError, match="three positive integers"):
         receptive_field(nn.Identity(), size)

@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -109,6 +110,23 @@ def test_model_is_left_as_it_was():
     assert all(module.training and not module._forward_hooks for module in model.modules())
 
 
+def test_array_is_refused_with_the_fix():
+    with pytest.raises(TypeError, match=r"image is a ndarray; give a tensor N C H W: torch\.from_numpy\(image\)"):
+        effective_receptive_field(nn.Identity(), np.zeros((1, 3, 8, 8), np.float32))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_gpu_measures_what_the_cpu_does():
+    torch.manual_seed(0)
+    model, images = uniform(5), torch.rand(2, 1, 31, 33)
+    on_cpu = effective_receptive_field(model, images)
+    on_gpu = effective_receptive_field(model.cuda(), images.cuda())
+    assert on_gpu.map.device.type == "cuda"
+    torch.testing.assert_close(on_gpu.map.cpu(), on_cpu.map, rtol=0, atol=1e-3)  # convolutions round to TF32 there
+    assert (on_gpu.unit, on_gpu.theoretical) == (on_cpu.unit, on_cpu.theoretical)
+    assert on_gpu.std == pytest.approx(on_cpu.std, abs=0.01)
+
+
 def test_layer_that_changes_the_image_in_place():
     field = effective_receptive_field(nn.ReLU(inplace=True), torch.ones(1, 1, 5, 5))
     assert field.pixels == 1
@@ -120,7 +138,11 @@ def test_layer_that_changes_the_image_in_place():
         (nn.Identity(), torch.rand(3, 8, 8), {}, "N C H W"),
         (nn.Identity(), torch.ones(1, 3, 8, 8, dtype=torch.uint8), {}, "uint8"),
         (nn.Identity(), torch.rand(1, 3, 8, 8), {"unit": (8, 0)}, "8 x 8 units"),
+        (nn.Identity(), torch.rand(1, 3, 8, 8), {"unit": 5}, r"unit=5 must be \(y, x\)"),
+        (nn.Identity(), torch.rand(1, 3, 8, 8), {"unit": (0.5, 1)}, r"unit=\(0.5, 1\) must be \(y, x\)"),
+        (nn.Identity(), torch.full((1, 3, 8, 8), torch.nan), {}, "192 values of the image are NaN or infinite"),
         (nn.Sequential(nn.Identity()), torch.rand(1, 3, 8, 8), {"layer": "one"}, "no layer 'one'"),
+        (nn.Sequential(nn.Identity()), torch.rand(1, 3, 8, 8), {"layer": 0}, "no layer 0; did you mean one of '0'"),
         (nn.ReLU(), -torch.ones(1, 3, 8, 8), {}, "0 everywhere"),
         (Function(torch.sqrt), torch.zeros(1, 3, 8, 8), {}, "not finite"),
         (Function(lambda x: (x, x)), torch.rand(1, 3, 8, 8), {}, "not one tensor"),

@@ -114,7 +114,7 @@ def test_own_code_data_and_pictures_fit_the_budget(name, site):
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_content_is_accessible(name: str, width: int, dark: bool, server: str, open_tab: Callable[..., Page]) -> None:
-    assert AXE.exists(), "axe-core is missing: run `make node_modules`"
+    assert AXE.exists(), "axe-core is missing: run `make site`"
     page = open_tab(width=width, dark=dark, reduced_motion="reduce")
     visit(page, f"{server}/{name}")
     assert page.evaluate("document.documentElement.dataset.theme") == ("dark" if dark else "light")

@@ -1,12 +1,19 @@
 """`python -m seglib.train`: what it runs, resumes and refuses."""
 
 import json
+import re
 
 import pytest
 
+import seglib.train.__main__
+from seglib import data
 from seglib.train import RECIPES, checkpoint
 from seglib.train.__main__ import main
+from seglib.train.recipe import STARTS
 from tests.train.tiny import RECIPE, Blocks
+from tools import ROOT
+
+LOAD = data.load  # itself, which the tests below replace
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +102,10 @@ def test_a_second_run_resumes_unless_told_not_to(tiny, capsys):
         (["tiny", "--set", "data_options={'samplez': 3}"], "samplez"),
         (["tiny", "--set", "start=fcn16s_tiny"], "run `python -m seglib.train fcn16s_tiny --seed 0` first"),
         (["tiny", "--weights", "nowhere", "--set", "start=a"], "there is no nowhere/model.safetensors"),
+        (["tiny", "--weights", "nowhere"], "would not use the weights that are given: leave weights= (--weights) out"),
+        (["tiny", "--set", "network=nope:foo"], "network='nope:foo' must be package.module:function"),
+        (["tiny", "--set", "learning_rate=1e999"], "learning_rate=inf must be finite"),
+        (["tiny", "--every", "0"], "every=0 must be 1 step or more"),
     ],
 )
 def test_wrong_input_is_one_sentence(arguments, message, capsys):
@@ -103,6 +114,32 @@ def test_wrong_input_is_one_sentence(arguments, message, capsys):
     assert written.startswith("error: ")
     assert message in written
     assert len(written.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fcn32s_voc"], "voc needs root= (--data-root FOLDER)"),
+        (["segnet_camvid", "--download"], "camvid needs root= (--data-root FOLDER)"),
+        (["vgg16_one_shape", "--data-root", "x"], "one_shape has no option root= (--data-root); its options are"),
+    ],
+)
+def test_a_data_set_gets_a_folder_if_it_has_files_and_only_then(arguments, message, monkeypatch, capsys):
+    monkeypatch.setattr("seglib.data.load", LOAD)
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.startswith(f"error: {message}")
+
+
+@pytest.mark.parametrize(
+    "text", [seglib.train.__doc__, seglib.train.__main__.__doc__, (ROOT / "README.md").read_text(encoding="utf-8")]
+)
+def test_recipes_of_the_documentation_can_start(text):
+    commands = re.findall(r"seglib\.train (\w+)(.*)|RECIPES\[\"(\w+)\"\]", text)
+    assert commands
+    for shell, options, python in commands:
+        recipe = RECIPES[shell or python]
+        assert recipe.start in STARTS
+        assert ("--data-root" in options) == (recipe.data in ("camvid", "voc", "pets"))
 
 
 def test_a_loss_that_is_not_finite_is_one_sentence(capsys):

@@ -148,6 +148,18 @@ def test_what_is_fresh_is_left_as_it_is():
     assert "score_fr" not in shared
 
 
+def test_a_fresh_layer_that_the_network_lacks_is_named():
+    model = build(RECIPE, 3)
+    with pytest.raises(ValueError, match="fresh names 'score_fe', which FCN does not have; did you mean 'score_fr'"):
+        take_over(model, build(RECIPE, 3).state_dict(), fresh=("score_fr", "score_fe"))
+
+
+@pytest.mark.parametrize("network", ["nope:foo", "seglib.models:nope", "no module:foo"])
+def test_a_network_of_ones_own_that_is_not_there_is_named(network):
+    with pytest.raises(ValueError, match=f"network='{network}' must be package.module:function"):
+        build(RECIPE.replace(network=network), 3)
+
+
 def test_a_name_that_two_layers_have_names_neither():
     model = nn.Sequential(nn.Sequential(OrderedDict(a=nn.Conv2d(1, 1, 1))))
     state = {"x.a.weight": torch.ones(1, 1, 1, 1), "y.a.weight": torch.zeros(1, 1, 1, 1), "x.a.bias": torch.ones(1)}

@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 
 from seglib.train import checkpoint, train
 from tests.train.tiny import RECIPE, Blocks, sha256, without_seconds
@@ -222,6 +223,35 @@ def test_stages_start_from_what_was_trained_before(tmp_path):
         assert all(torch.equal(after[name], tensor) for name, tensor in before.model.state_dict().items())
     with pytest.raises(ValueError, match="train that first"):
         train(fine, dataset=Blocks(), progress=False)
+
+
+@pytest.mark.parametrize("start", ["default", "he", "vgg16"])
+def test_weights_for_a_recipe_that_starts_from_none_are_refused(start, tmp_path):
+    for weights in ({}, tmp_path / "none.safetensors"):
+        with pytest.raises(ValueError, match=f"recipe 'tiny' has start=\"{start}\", so it would not use the weights"):
+            train(RECIPE.replace(start=start), dataset=Blocks(), weights=weights, progress=False)
+
+
+@pytest.mark.parametrize("every", [0, -1])
+def test_checkpoints_are_a_step_apart_or_more(every):
+    with pytest.raises(ValueError, match=f"every={every} must be 1 step or more"):
+        train(RECIPE, dataset=Blocks(), every=every, progress=False)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_steps_on_a_gpu_lose_what_they_lose_on_the_cpu(monkeypatch):
+    recipe = RECIPE.replace(steps=3, dropout=0.0)  # dropout draws other masks on a GPU
+    on_cpu = train(recipe, dataset=Blocks(), progress=False)
+    monkeypatch.delenv("ACCELERATE_USE_CPU")
+    AcceleratorState._reset_state(reset_partial_state=True)  # it keeps the device of the first training
+    try:
+        on_gpu = train(recipe, dataset=Blocks(), progress=False)
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
+    assert on_gpu.device == torch.cuda.get_device_name()
+    assert {parameter.device.type for parameter in on_gpu.model.parameters()} == {"cpu"}
+    losses = [[entry["loss"] for entry in trained.history] for trained in (on_gpu, on_cpu)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-2)  # convolutions round to TF32 there
 
 
 def test_the_data_of_the_recipe_are_loaded(monkeypatch):

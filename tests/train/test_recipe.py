@@ -108,6 +108,10 @@ def test_whole_numbers_and_lists_become_what_the_field_is():
         ({"clip": 0}, ValueError, "clip=0.0 must be above 0"),
         ({"weight_decay": -1}, ValueError, "weight_decay=-1.0 must be 0 or more"),
         ({"learnign_rate": 1}, ValueError, "did you mean 'learning_rate'"),
+        ({"learning_rate": math.inf}, ValueError, "learning_rate=inf must be finite"),
+        ({"power": math.nan}, ValueError, "power=nan must be finite"),
+        ({"class_weights": (1, -0.5)}, ValueError, "class_weights=(1.0, -0.5) must be finite numbers of 0 or more"),
+        ({"class_weights": (1, math.nan)}, ValueError, "class_weights=(1.0, nan) must be finite numbers of 0 or more"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(changes, error, message):

@@ -8,8 +8,10 @@ import pytest
 import torch
 import traitlets
 
+from seglib.data import photograph
 from seglib.widgets import DilationExplorer
-from seglib.widgets.base import Widget, bundle, encode_bytes, rule, timed
+from seglib.widgets.base import Widget, bundle, encode_bytes, live_device, rule, timed
+from seglib.widgets.dilation import SIZE, dilated_response, filter_weights
 
 
 def mounted(widget: Widget) -> dict:
@@ -94,6 +96,23 @@ def test_bytes_are_the_only_objects_in_state():
 def test_rule_of_a_trait_without_range_leaves_the_judgement_to_the_widget():
     assert rule(traitlets.Dict()) == {"type": "any"}
     assert rule(traitlets.Bool()) == {"type": "boolean"}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_live_answers_come_from_the_gpu():
+    assert live_device().type == "cuda"
+    answer = DilationExplorer(rate=3).answer
+    assert answer["by"].endswith(f" on {torch.cuda.get_device_name()}")
+    image = photograph("chelsea", size=SIZE, gray=True)[0]
+    on_cpu = dilated_response(image, filter_weights(answer["filter"], answer["kernel"]), 3)
+    found = torch.frombuffer(bytearray(answer["pixels"]), dtype=torch.float32).view(SIZE)
+    torch.testing.assert_close(found, on_cpu.float(), rtol=0, atol=1e-2)  # convolutions round to TF32 there
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_live_answers_come_from_the_cpu_where_there_is_no_gpu():
+    assert live_device() == torch.device("cpu")
+    assert DilationExplorer().answer["by"].endswith(" on CPU")
 
 
 def test_timed_gives_result_and_milliseconds():
