@@ -5,8 +5,8 @@ a pixel's class can be known only by seeing the mark; accuracy against distance 
 Varies: the network, and with it the receptive field.
 Equal: strips and their order, steps, stages: an encoder that has learned single shapes, strips of 96 px, strips of 384.
 Control: chance, one half; and strips without their mark, on which no network may be right more often than that, or
-there is another cue. (Pixels of a bar that are taken for background count as wrong, so it may be right less often; and
-400 strips are of one class in half of the cases only give or take 0.025.)
+there is another cue. (It may be right less often: pixels of a bar that are taken for background count as wrong, and of
+the bars' pixels in the 400 strips 0.45 belong to one class and 0.55 to the other.)
 Measured: accuracy by distance; `reach`, the distance where it falls below 3/4, halfway between chance and certainty;
 the farthest pixel in the theoretical field of any unit; and the distance within which 95 % of the gradient of the
 middle unit lie, the effective field.

@@ -1,6 +1,6 @@
 """Accuracy against distance: how far from a cue the pixels may be that a network can still tell.
 
-In `FarCue` the class of a long object is told by a mark at one of its ends only. A network whose field of view is too
+In `FarCue` the class of a long object is told by one mark on it only. A network whose field of view is too
 small for a pixel's distance from the mark can but guess, so accuracy falls to chance where its field ends.
 """
 
