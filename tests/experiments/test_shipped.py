@@ -8,15 +8,12 @@ from seglib.experiments import EXPERIMENTS, Result
 from seglib.experiments.result import LEAST_SEEDS
 from seglib.train.chains import recipe_hash
 
-FILES = sorted(file.name for file in experiments.RESULTS.iterdir()) if experiments.RESULTS.is_dir() else []
-NAMES = [name for name in EXPERIMENTS if f"{name}.json" in FILES]
+
+def test_every_experiment_has_its_result_and_there_is_nothing_else():
+    assert {f"{name}.json" for name in EXPERIMENTS} == {file.name for file in experiments.RESULTS.iterdir()}
 
 
-def test_there_is_nothing_but_results():
-    assert {f"{name}.json" for name in EXPERIMENTS} >= set(FILES)
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EXPERIMENTS)
 class TestResult:
     @pytest.fixture
     def result(self, name) -> Result:
