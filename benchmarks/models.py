@@ -313,44 +313,57 @@ def memory_of(model: nn.Module, work: Callable[[nn.Module, Tensor], object], x: 
     return peak[0]
 
 
-class KeepingMaps(SegNet):
-    """SegNet that also keeps each stage's whole maps and adds them: "EncoderAddition" in table 1 of the paper."""
+class FreedInTime(SegNet):
+    """SegNet that lets go of what it has used, and keeps each stage's whole maps too if it is told to.
+
+    The maps are added to what is unpooled: "EncoderAddition" in table 1 of the paper. seglib's own SegNet, which is
+    written to be read, holds its switches until the end.
+    """
+
+    keep_maps = False
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
         kept = []
         for i in range(1, 6):
-            x = getattr(self, f"encoder{i}")(x)
-            pooled, switches = getattr(self, f"pool{i}")(x)
-            kept.append((x, switches))
-            x = pooled
+            maps = getattr(self, f"encoder{i}")(x)
+            x, switches = getattr(self, f"pool{i}")(maps)
+            kept.append((switches, maps.shape[2:], maps if self.keep_maps else 0))
+        del maps, switches
         for i in range(5, 0, -1):
-            maps, switches = kept.pop()
-            x = getattr(self, f"upsample{i}")(x, switches, maps.shape[2:]) + maps
+            switches, size, maps = kept.pop()
+            x = getattr(self, f"upsample{i}")(x, switches, size).add_(maps)
+            del maps, switches
             x = getattr(self, f"decoder{i}")(x)
         return self.conv1_1_D(x)
 
 
+class KeepingMaps(FreedInTime):
+    """The same, keeping maps."""
+
+    keep_maps = True
+
+
 # What the paper's table 6 gives for inference at 360 x 480, in MB: with Caffe and cuDNN's workspace, weights included.
-TABLE_6 = {"segnet": 1052, "SegNet keeping maps": None, "deconvnet": 1872, "fcn8s": 1806, "deeplab_v1_largefov": 1993}
+TABLE_6 = {"segnet": 1052, "deconvnet": 1872, "fcn8s": 1806, "deeplab_v1_largefov": 1993}
+TWINS = {"SegNet, freed in time": FreedInTime, "the same, keeping maps": KeepingMaps}
 
 
 def memory_table(device: torch.device) -> Iterator[str]:
-    """Weights and activations of the networks of table 6, and of U-Net, which keeps whole maps too."""
+    """Weights and activations of the networks of table 6, of U-Net, which keeps whole maps too, and SegNet's twins."""
     columns = "{:24} {:>12} {:>14} {:>14} {:>16} {:>16}"
     yield columns.format(
         "network", "weights, MB", "inference, MB", "training, MB", "both, inference", "paper's table 6"
     )
     place = device if device.type == "cuda" else torch.device("meta")
     x = torch.zeros(1, 3, 360, 480, device=place)
-    for name, printed in (TABLE_6 | {"unet": None}).items():
+    for name in (*TABLE_6, "unet", *TWINS):
         options = {"same_padding": True} if name == "unet" else {}
         with place:
-            known = name in models.MODELS
-            network = models.create(name, num_classes=11, **options) if known else KeepingMaps(num_classes=11)
+            network = TWINS[name](num_classes=11) if name in TWINS else models.create(name, num_classes=11, **options)
         weights = sum(parameter.nbytes for parameter in network.parameters()) / 1e6
         inference, training = (memory_of(network, work, x) / 1e6 for work in (infer, train))
         cells = (weights, inference, training, weights + inference)
-        yield columns.format(name, *(f"{cell:.0f}" for cell in cells), printed or "")
+        yield columns.format(name, *(f"{cell:.0f}" for cell in cells), TABLE_6.get(name, ""))
 
 
 def load() -> str:
