@@ -16,6 +16,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+from torch.nn.modules.dropout import _DropoutNd
 
 from seglib import models
 from seglib.models._paper import Paper
@@ -295,6 +296,8 @@ def _note_call(calls: deque[_Cost], layer: nn.Module, inputs: tuple, output: obj
     """A forward hook that writes down what a call of a layer takes, by shapes only: the pass is being recorded."""
     outputs = _tensors(output)
     storages = [tensor.untyped_storage()._cdata for tensor in _tensors(inputs)]
+    if isinstance(layer, _DropoutNd):  # hands on its input when it does not train; some PyTorch traces a copy of it
+        storages += [tensor.untyped_storage()._cdata for tensor in outputs]
     fresh = [tensor for tensor in outputs if tensor.untyped_storage()._cdata not in storages]
     memory = sum(tensor.shape[1:].numel() * tensor.element_size() for tensor in fresh)
     macs = 0

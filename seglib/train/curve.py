@@ -78,7 +78,8 @@ class Curve(Silence):
     def _show(self) -> None:
         from IPython.display import Image, display
 
-        picture = Image(data=draw(self.recipe, self._losses), format="png", alt=describe(self.recipe, self._losses))
+        words = {"alt": describe(self.recipe, self._losses)}  # Colab's IPython has no argument alt, which would do this
+        picture = Image(data=draw(self.recipe, self._losses), format="png", metadata=words)
         if self._handle is None:
             self._handle = display(picture, display_id=True)
         else:

@@ -45,7 +45,8 @@ class PhotoUpload(ipywidgets.FileUpload):
         return f"{type(self).__name__}({'a photograph' if self.value else ''})"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | None:
-        given = super()._repr_mimebundle_(**kwargs)
+        bundle = getattr(super(), "_repr_mimebundle_", None)  # ipywidgets 7, as in Colab, displays itself another way
+        given = bundle and bundle(**kwargs)
         if given is not None and "google.colab" not in sys.modules:  # Colab would show the sentence, not the button
             given["text/html"] = WITHOUT_KERNEL
         return given

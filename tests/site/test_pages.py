@@ -50,6 +50,8 @@ def test_page_shows_no_traceback_and_no_raw_output(name, site):
     # Reprs that a reader should never see: a live object that lost its picture, a widget that lost its HTML.
     assert not re.search(r"<[\w.]+ at 0x[0-9a-f]+>", text)
     assert "application/vnd.jupyter.widget-view+json" not in text
+    assert "<Figure size" not in text, "a cell ends with a figure and no semicolon"
+    assert "<Axes" not in text
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -43,7 +43,7 @@ def test_a_notebook_gets_one_picture_that_changes(notebook, capsys, monkeypatch)
     assert len(notebook.updates) == 10  # nine steps more, and the end
     last = notebook.updates[-1]
     assert Image.open(io.BytesIO(last.data)).size == (600, 260)
-    assert last.alt.startswith("tiny: loss by step. Step 10 of 10, loss 1.099 at first")
+    assert last.metadata["alt"].startswith("tiny: loss by step. Step 10 of 10, loss 1.099 at first")
     assert capsys.readouterr().err == ""  # no bar besides
 
 
@@ -74,7 +74,7 @@ def test_nothing_is_shown_when_nothing_is_wanted(notebook, capsys):
 def test_a_resumed_curve_begins_at_the_beginning(notebook):
     shown = curve.Curve(RECIPE, [{"loss": 3.0}, {"loss": 2.0}])
     shown.update({"loss": 1.0})
-    assert notebook.shown[0].alt == "tiny: loss by step. Step 3 of 10, loss 3 at first, 1 now."
+    assert notebook.shown[0].metadata["alt"] == "tiny: loss by step. Step 3 of 10, loss 3 at first, 1 now."
 
 
 def test_without_ipython_it_is_a_terminal(monkeypatch):

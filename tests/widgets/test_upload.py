@@ -2,6 +2,7 @@
 
 import io
 
+import ipywidgets
 import pytest
 from PIL import Image
 
@@ -43,6 +44,7 @@ def test_what_is_no_picture_raises_and_says_what_to_give():
         read_photograph(b"no picture")
 
 
+@pytest.mark.skipif(ipywidgets.__version__ < "8", reason="ipywidgets 7, as in Colab, makes no page without a kernel")
 def test_page_without_a_kernel_says_so():
     data = PhotoUpload()._repr_mimebundle_()
     assert "needs a kernel" in data["text/html"]
@@ -51,4 +53,4 @@ def test_page_without_a_kernel_says_so():
 
 def test_colab_gets_the_button_alone(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "google.colab", object())
-    assert "text/html" not in PhotoUpload()._repr_mimebundle_()
+    assert "text/html" not in (PhotoUpload()._repr_mimebundle_() or {})
