@@ -106,29 +106,29 @@ def colour_number(image: Tensor) -> Tensor:
 def plot(result: Result) -> Figure:
     """Global and mean accuracy of all that was measured, and IoU class by class with and without weights."""
     with figures.book_style():
-        figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 4.2), width_ratios=(1, 1.25))
+        figure, (above, below) = plt.subplots(2, 1, figsize=(6.2, 7.4))
         series = figures.series_of(result)
         for name in result.variants:
             colour, mark = series[name]
             x, y = result.per_seed(name, "pixel_accuracy"), result.per_seed(name, "mean_accuracy")
             hollow = "white" if ", " in name else colour
             look = {"color": colour, "marker": mark, "linestyle": ""}
-            left.plot(x, y, **look, markersize=3, alpha=0.6)
-            left.plot(x.mean(), y.mean(), **look, ms=9, mfc=hollow, label=figures.label(result, name))
-        left.locator_params(nbins=5)
-        left.set(xlabel="global accuracy", ylabel="mean accuracy of the classes")
-        left.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.45, -0.2))
+            above.plot(x, y, **look, markersize=3, alpha=0.6)
+            above.plot(x.mean(), y.mean(), **look, ms=9, mfc=hollow, label=figures.label(result, name))
+        above.locator_params(nbins=5)
+        above.set(xlabel="global accuracy", ylabel="mean accuracy of the classes")
+        above.legend(fontsize=8, loc="lower left")
         order = np.argsort(ROAD_WEIGHTS)
         for row, name in enumerate(("plain loss", "balanced loss")):
             values = result.per_seed(name, "class_iou")[:, order]
             colour, mark = series[name]
             places = np.arange(len(CLASSES)) + 0.32 * (row - 0.5)
             spread = values.std(0, ddof=1) if len(values) > 1 else np.zeros(len(CLASSES))
-            right.barh(places, values.mean(0), 0.3, xerr=spread, color=colour, hatch=("", "//")[row], label=name)
-        right.set_yticks(range(len(CLASSES)), [CLASSES[i] for i in order], fontsize=9)
-        right.invert_yaxis()
-        right.set_xlabel("IoU; the most frequent class is at the top")
-        right.legend(fontsize=8, loc="lower right")
+            below.barh(places, values.mean(0), 0.3, xerr=spread, color=colour, hatch=("", "//")[row], label=name)
+        below.set_yticks(range(len(CLASSES)), [CLASSES[i] for i in order], fontsize=9)
+        below.invert_yaxis()
+        below.set_xlabel("IoU; the most frequent class is at the top")
+        below.legend(fontsize=8, loc="lower right")
     return figure
 
 

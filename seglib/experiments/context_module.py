@@ -45,9 +45,10 @@ def measure(trained: Trained, scenes: int) -> Measures:
 def plot(result: Result) -> Figure:
     """Mean IoU, and the loss of the further steps."""
     with figures.book_style():
-        figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.4))
+        figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.4))
         figures.points(left, result, "mean_iou")
         figures.curves(right, result, "loss", legend=False)
+        right.set_xticks(range(2, 11, 2))
     return figure
 
 

@@ -105,17 +105,18 @@ KINDS = {"": "nothing", " + smoothness": "smoothness", " + CRF": "colours"}
 
 
 def plot(result: Result) -> Figure:
-    """IoU in bands around boundaries with and without, and by iteration; one column for each network."""
+    """IoU in bands around boundaries with and without, and by iteration; one row for each network."""
     with figures.book_style():
-        figure, axes = plt.subplots(2, len(NETWORKS), figsize=(9.5, 5.8), sharey="row")
-        for column, network in zip(axes.T, NETWORKS, strict=True):
+        figure, axes = plt.subplots(len(NETWORKS), 2, figsize=(6.2, 7.4), sharex="col", sharey="col")
+        for row, network in zip(axes, NETWORKS, strict=True):
             names = [network + kind for kind in KINDS]
-            series = dict(zip(names, figures.SERIES, strict=False))  # the same in every column
-            for ax, measure in zip(column, ("trimap_iou", "iou_by_iteration"), strict=True):
+            series = dict(zip(names, figures.SERIES, strict=False))  # the same in every row
+            for ax, measure in zip(row, ("trimap_iou", "iou_by_iteration"), strict=True):
                 figures.curves(ax, result, measure, names, series=series, legend=False)
-            column[0].set_title(network, fontsize=11)
-        for ax in axes[:, 1:].flat:
-            ax.set_ylabel("")
+                ax.set_title(network, fontsize=11)
+        for ax in axes[:-1].flat:
+            ax.set_xlabel("")
+        axes[-1, 1].set_xticks(range(0, ITERATIONS + 1, 2))
         means = [line for line in axes[0, 0].lines if not line.get_label().startswith("_")]
         words = ("the network alone", "and smoothness", "and a CRF with colours")
         figure.legend(means, words, loc="outside upper center", ncols=len(words), fontsize=10)

@@ -38,7 +38,7 @@ def costs(variants) -> dict:
 def plot(result: Result) -> Figure:
     """Costs of DeconvNet as multiples of SegNet's, and IoU by size."""
     with figures.book_style():
-        figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.2))
+        figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.2))
         one, other = result.costs["DeconvNet"], result.costs["SegNet"]
         ratios = [one[cost] / other[cost] for cost in COSTS]
         colour, _ = figures.series_of(result)["DeconvNet"]

@@ -51,7 +51,7 @@ def costs(variants) -> dict:
 def plot(result: Result) -> Figure:
     """Mean IoU by rate with the part of taps in the padding, and IoU by size."""
     with figures.book_style():
-        figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.4))
+        figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.4))
         rates = [result.costs[name]["rate"] for name in result.variants]
         values = [result.per_seed(name, "mean_iou") for name in result.variants]
         for name, rate, each in zip(result.variants, rates, values, strict=True):

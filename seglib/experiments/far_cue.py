@@ -115,10 +115,10 @@ def references(scenes: int) -> dict[str, Measures]:
 def plot(result: Result) -> Figure:
     """Accuracy by distance, and how far each network sees beside how far its fields reach."""
     with figures.book_style():
-        figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8), width_ratios=(1.3, 1))
-        figures.curves(left, result, "accuracy_by_distance")
-        left.set_ylim(0.1, 1.02)
-        left.legend(fontsize=8, handlelength=2.6, ncols=2, loc="lower left")
+        figure, (above, below) = plt.subplots(2, 1, figsize=(6.2, 6.6))
+        figures.curves(above, result, "accuracy_by_distance")
+        above.set_ylim(0.1, 1.02)
+        above.legend(fontsize=8, handlelength=2.6, ncols=2, loc="lower left")
         series = figures.series_of(result)
         names = ("theoretical field", "95 % of the gradient")
         for row, name in enumerate(result.variants):
@@ -126,19 +126,19 @@ def plot(result: Result) -> Figure:
             reach = result.per_seed(name, "reach")
             spread = reach.std(ddof=1) if len(reach) > 1 else 0.0
             theory = result.mean(name, "theoretical_reach")
-            right.plot([0, theory], [row, row], color=figures.GREY, linewidth=0.8, marker="", zorder=0)
-            right.plot([theory], [row], color=figures.GREY, marker="|", markersize=12, linestyle="", label=names[0])
+            below.plot([0, theory], [row, row], color=figures.GREY, linewidth=0.8, marker="", zorder=0)
+            below.plot([theory], [row], color=figures.GREY, marker="|", markersize=12, linestyle="", label=names[0])
             effective = result.mean(name, "effective_reach")
-            right.plot([effective], [row], color=figures.GREY, marker="x", markersize=7, linestyle="", label=names[1])
-            right.errorbar(reach.mean(), row, xerr=spread, color=colour, marker=mark, markersize=7, capsize=3)
+            below.plot([effective], [row], color=figures.GREY, marker="x", markersize=7, linestyle="", label=names[1])
+            below.errorbar(reach.mean(), row, xerr=spread, color=colour, marker=mark, markersize=7, capsize=3)
             names = (None, None)  # one entry in the legend is enough
             y = np.full(len(reach), row + 0.22)
-            right.plot(reach, y, color=colour, marker=mark, markersize=3, linestyle="", alpha=0.7)
-        right.set_yticks(range(len(result.variants)), result.variants)
-        right.set_ylim(len(result.variants) - 0.4, -0.6)
-        right.set_xlim(0, math.ceil(SIZE[1] / 100) * 100)
-        right.set_xlabel("reach, px")
-        right.legend(fontsize=8, loc="upper right")
+            below.plot(reach, y, color=colour, marker=mark, markersize=3, linestyle="", alpha=0.7)
+        below.set_yticks(range(len(result.variants)), result.variants)
+        below.set_ylim(len(result.variants) - 0.4, -0.6)
+        below.set_xlim(0, math.ceil(SIZE[1] / 100) * 100)
+        below.set_xlabel("reach, px")
+        below.legend(fontsize=8, loc="upper right")
     return figure
 
 

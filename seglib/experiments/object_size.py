@@ -62,7 +62,7 @@ FAMILIES = {
 def plot(result: Result, measure: str = "iou_by_size") -> Figure:
     """A curve by radius, one panel for each family of networks, with the oracles in all of them."""
     with figures.book_style():
-        figure, axes = plt.subplots(2, 2, figsize=(7.5, 6), sharex=True, sharey=True)
+        figure, axes = plt.subplots(2, 2, figsize=(6.4, 6), sharex=True, sharey=True)
         for ax, (family, names) in zip(axes.flat, FAMILIES.items(), strict=True):
             figures.curves(ax, result, measure, [*names, *ORACLES], legend=False)
             own = [line for line in ax.get_lines() if line.get_label() in names]

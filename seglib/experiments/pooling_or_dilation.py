@@ -103,16 +103,17 @@ def costs(variants) -> dict:
 def plot(result: Result) -> Figure:
     """IoU by size, IoU in bands around boundaries, and what it takes."""
     with figures.book_style():
-        figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.2), width_ratios=(1.3, 1.3, 1))
-        figures.curves(axes[0], result, "iou_by_size")
-        figures.curves(axes[1], result, "trimap_iou", legend=False)
+        rows = [["size", "bands"], ["work", "work"]]
+        figure, axes = plt.subplot_mosaic(rows, figsize=(6.2, 4.8), height_ratios=(2, 1))
+        figures.curves(axes["size"], result, "iou_by_size")
+        figures.curves(axes["bands"], result, "trimap_iou", legend=False)
         series = figures.series_of(result)
         for row, name in enumerate(result.variants):
-            axes[2].barh(row, result.costs[name]["macs"] / 1e6, color=series[name][0], height=0.6)
-        fields = [f"{name},\nsees {result.costs[name]['field']} px" for name in result.variants]
-        axes[2].set_yticks(range(len(fields)), fields, fontsize=9)
-        axes[2].invert_yaxis()
-        axes[2].set_xlabel("million multiply-adds")
+            axes["work"].barh(row, result.costs[name]["macs"] / 1e6, color=series[name][0], height=0.6)
+        fields = [f"{name}, sees {result.costs[name]['field']} px" for name in result.variants]
+        axes["work"].set_yticks(range(len(fields)), fields, fontsize=9)
+        axes["work"].invert_yaxis()
+        axes["work"].set_xlabel("million multiply-adds")
     return figure
 
 

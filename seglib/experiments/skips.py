@@ -24,9 +24,11 @@ def plot(result: Result) -> Figure:
     """IoU in bands around boundaries, and boundary F1."""
     names = ["FCN-32s, as long", "FCN-16s, as long", "FCN-8s"]
     with figures.book_style():
-        figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.2), width_ratios=(1.3, 1))
-        figures.curves(left, result, "trimap_iou", [*names, *ORACLES])
+        figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.8), width_ratios=(1.3, 1))
+        figures.curves(left, result, "trimap_iou", [*names, *ORACLES], legend=False)
         figures.points(right, result, "boundary_f1", [*result.variants])
+        shown = [line for line in left.get_lines() if not line.get_label().startswith("_")]
+        figure.legend(handles=shown, fontsize=8, handlelength=2.6, ncols=2, loc="outside lower center")
     return figure
 
 

@@ -119,7 +119,7 @@ def costs(variants) -> dict:
 def plot(result: Result) -> Figure:
     """Mean IoU with the number of parameters, and IoU in bands around boundaries."""
     with figures.book_style():
-        figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.4), width_ratios=(1, 1.3))
+        figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.4), width_ratios=(1, 1.3))
         figures.points(left, result, "mean_iou")
         labels = [
             f"{figures.label(result, name)}\n{result.costs[name]['parameters'] / 1000:.0f}k parameters"

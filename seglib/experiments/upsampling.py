@@ -110,10 +110,10 @@ def variant(upsampling: str):
 def plot(result: Result) -> Figure:
     """Mean IoU and boundary F1 of the five, and IoU in bands around boundaries."""
     with figures.book_style():
-        figure, (left, middle, right) = plt.subplots(1, 3, figsize=(9.5, 3.2), width_ratios=(1, 1, 1.5))
-        figures.points(left, result, "mean_iou")
-        figures.points(middle, result, "boundary_f1", labels=False)
-        figures.curves(right, result, "trimap_iou")
+        figure, axes = plt.subplot_mosaic([["iou", "f1"], ["bands", "bands"]], figsize=(6.2, 5.6))
+        figures.points(axes["iou"], result, "mean_iou")
+        figures.points(axes["f1"], result, "boundary_f1", labels=False)
+        figures.curves(axes["bands"], result, "trimap_iou")
     return figure
 
 
