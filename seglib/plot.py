@@ -136,7 +136,7 @@ def judged(
 
 
 def along_layers(
-    runs: Mapping[str, Sequence], layers: Sequence[str], names: Sequence[str], *, stripes: str = "", width: float = 7.5
+    runs: Mapping[str, Sequence], layers: Sequence[str], names: Sequence[str], *, stripes: str = "", width: float = 6.4
 ) -> tuple[Figure, np.ndarray]:
     """Shares at every layer of a network, a chart for each run: mean and standard deviation over its repetitions.
 
@@ -258,7 +258,7 @@ def cost_ratios(costs: Mapping[str, Cost], one: str, other: str) -> tuple[Figure
         "time": "median",
     }
     ratios = [getattr(above, kind) / getattr(below, kind) for kind in kinds.values()]
-    figure, axis = plt.subplots(figsize=(7, 2.6))
+    figure, axis = plt.subplots(figsize=(6.4, 2.6))
     bars = axis.barh([*kinds], ratios, color=KERNEL, hatch="//", edgecolor="white")
     axis.bar_label(bars, [f"{ratio:.2f}" for ratio in ratios], padding=4)
     axis.axvline(1, color="black", linewidth=1, linestyle="--")
@@ -285,7 +285,7 @@ def trade_off(costs: Mapping[str, Cost], scores: Mapping[str, float], label: str
     score = {name: scores[name] for name in costs}
     time = {name: 1000 * min(cost.seconds) for name, cost in costs.items()}
     front = pareto_front({name: (time[name], -score[name]) for name in costs})
-    figure, axis = plt.subplots(figsize=(7.5, 4.2))
+    figure, axis = plt.subplots(figsize=(6.4, 4.4))
     for name, cost in costs.items():
         colour, face = (KERNEL, KERNEL) if name in front else (UNSEEN, "white")
         axis.plot([time[name], 1000 * cost.median], [score[name]] * 2, color=UNSEEN, linewidth=1, marker="", zorder=1)
