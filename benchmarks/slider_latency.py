@@ -58,6 +58,9 @@ MEASURE = """async (slider, pictures) => {
         drawn = true;
         clear.apply(this, box);
     };
+    // pictures that came with the page are not drawn, but shown
+    const shown = new MutationObserver(() => (drawn = true));
+    shown.observe(slider.closest(".seglib"), { subtree: true, attributeFilter: ["data-shown"] });
     const frame = () => new Promise((painted) => requestAnimationFrame(() => {
         const channel = new MessageChannel();
         channel.port1.onmessage = painted;
@@ -80,6 +83,7 @@ MEASURE = """async (slider, pictures) => {
         await new Promise((rest) => setTimeout(rest, 16));
     }
     prototype.clearRect = clear;
+    shown.disconnect();
     return times;
 }"""
 

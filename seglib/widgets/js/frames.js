@@ -6,7 +6,7 @@ async function render({ model, el }) {
   const [width, height, besideWidth, besideHeight] = model.get("size");
   const stays = model.get("beside");
   const last = pictures.length - 1;
-  const redraw = once(paint);
+  const redraw = once(paint, { later: true });
   const frame = card(el, { label: `${model.get("name")}: ${pictures.length} pictures`, redraw });
   const ear = announcer();
   const put = (number) => (model.set("frame", number), model.save_changes(), redraw());
@@ -50,7 +50,7 @@ async function render({ model, el }) {
     ear.say(`${labels[now]}. ${captions[now] ?? ""}`);
   }
   model.on("change:frame", redraw);
-  redraw();
+  paint();
   return () => {
     model.off("change:frame", redraw);
     ear.dispose();

@@ -304,9 +304,10 @@ const DEAR = 2; // ms of script; on a phone about as much again goes into layout
 
 /**
  * Many changes become one repaint. A cheap one joins the browser's next paint. A dear one, on a slow machine, lets that
- * paint pass: the slider under the finger moves at once, and the pictures follow in the frame after it.
+ * paint pass: the slider under the finger moves at once, and the pictures follow in the frame after it. With `later` it
+ * always does: a large picture that is only shown takes no script, and much to raster.
  */
-export function once(paint) {
+export function once(paint, { later = false } = {}) {
   let waiting = false;
   let cost = 0;
   const run = () => {
@@ -318,7 +319,7 @@ export function once(paint) {
   return () => {
     if (waiting) return;
     waiting = true;
-    if (cost < DEAR) queueMicrotask(run);
+    if (cost < DEAR && !later) queueMicrotask(run);
     else afterPaint(run);
   };
 }
