@@ -117,9 +117,8 @@ def plot(result: Result) -> Figure:
         for ax in axes[:-1].flat:
             ax.set_xlabel("")
         axes[-1, 1].set_xticks(range(0, ITERATIONS + 1, 2))
-        means = [line for line in axes[0, 0].lines if not line.get_label().startswith("_")]
         words = ("the network alone", "and smoothness", "and a CRF with colours")
-        figure.legend(means, words, loc="outside upper center", ncols=len(words), fontsize=10)
+        figure.legend(figures.means(axes[0, 0]), words, loc="outside upper center", ncols=len(words), fontsize=10)
     return figure
 
 

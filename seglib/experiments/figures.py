@@ -11,6 +11,7 @@ from itertools import cycle
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from seglib.experiments.experiment import Axis
@@ -85,6 +86,12 @@ def curves(
     ax.set(xlabel=axis.label, ylabel=words(measure))
     if legend:
         ax.legend(fontsize=8, handlelength=2.6)
+
+
+def means(ax: Axes, names: Sequence[str] | None = None) -> list[Line2D]:
+    """The lines of means that `curves` drew, for a legend: of some names, or of all."""
+    lines = [line for line in ax.get_lines() if not line.get_label().startswith("_")]
+    return lines if names is None else [line for line in lines if line.get_label() in names]
 
 
 def points(ax: Axes, result: Result, measure: str, names: Sequence[str] | None = None, *, labels: bool = True) -> None:

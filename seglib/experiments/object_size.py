@@ -65,11 +65,10 @@ def plot(result: Result, measure: str = "iou_by_size") -> Figure:
         figure, axes = plt.subplots(2, 2, figsize=(6.4, 6), sharex=True, sharey=True)
         for ax, (family, names) in zip(axes.flat, FAMILIES.items(), strict=True):
             figures.curves(ax, result, measure, [*names, *ORACLES], legend=False)
-            own = [line for line in ax.get_lines() if line.get_label() in names]
-            ax.legend(handles=own, fontsize=8, handlelength=2.6)
+            ax.legend(handles=figures.means(ax, names), fontsize=8, handlelength=2.6)
             ax.set_title(family, fontsize=10)
             ax.label_outer()
-        oracles = [line for line in axes[0, 0].get_lines() if line.get_label() in ORACLES]
+        oracles = figures.means(axes[0, 0], ORACLES)
         figure.legend(handles=oracles, fontsize=8, handlelength=2.6, ncols=3, loc="outside lower center")
     return figure
 

@@ -27,8 +27,7 @@ def plot(result: Result) -> Figure:
         figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.8), width_ratios=(1.3, 1))
         figures.curves(left, result, "trimap_iou", [*names, *ORACLES], legend=False)
         figures.points(right, result, "boundary_f1", [*result.variants])
-        shown = [line for line in left.get_lines() if not line.get_label().startswith("_")]
-        figure.legend(handles=shown, fontsize=8, handlelength=2.6, ncols=2, loc="outside lower center")
+        figure.legend(handles=figures.means(left), fontsize=8, handlelength=2.6, ncols=2, loc="outside lower center")
     return figure
 
 
