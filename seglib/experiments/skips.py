@@ -21,13 +21,13 @@ CONTROL = "FCN-32s, as long"
 
 
 def plot(result: Result) -> Figure:
-    """IoU in bands around boundaries, and boundary F1."""
+    """Boundary F1, and IoU in bands around boundaries."""
     names = ["FCN-32s, as long", "FCN-16s, as long", "FCN-8s"]
     with figures.book_style():
-        figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.8), width_ratios=(1.3, 1))
-        figures.curves(left, result, "trimap_iou", [*names, *ORACLES], legend=False)
-        figures.points(right, result, "boundary_f1", [*result.variants])
-        figure.legend(handles=figures.means(left), fontsize=8, handlelength=2.6, ncols=2, loc="outside lower center")
+        figure, (above, below) = plt.subplots(2, 1, figsize=(6.2, 6), height_ratios=(1, 1.6))
+        figures.points(above, result, "boundary_f1", [*result.variants])
+        figures.curves(below, result, "trimap_iou", [*names, *ORACLES], legend=False)
+        figure.legend(handles=figures.means(below), fontsize=8, handlelength=2.6, ncols=2, loc="outside lower center")
     return figure
 
 

@@ -119,14 +119,14 @@ def costs(variants) -> dict:
 def plot(result: Result) -> Figure:
     """Mean IoU with the number of parameters, and IoU in bands around boundaries."""
     with figures.book_style():
-        figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.4), width_ratios=(1, 1.3))
-        figures.points(left, result, "mean_iou")
+        figure, (above, below) = plt.subplots(2, 1, figsize=(6.2, 5.4), height_ratios=(1, 1.3))
+        figures.points(above, result, "mean_iou")
         labels = [
             f"{figures.label(result, name)}\n{result.costs[name]['parameters'] / 1000:.0f}k parameters"
             for name in result.variants
         ]
-        left.set_yticks(range(len(labels)), labels, fontsize=9)
-        figures.curves(right, result, "trimap_iou")
+        above.set_yticks(range(len(labels)), labels, fontsize=9)
+        figures.curves(below, result, "trimap_iou")
     return figure
 
 
