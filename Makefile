@@ -84,7 +84,7 @@ site: $(READY) $(MODULES) ## build the book with warnings as errors and test its
 widgets: $(READY) $(MODULES) ## bundle the widgets' JavaScript into seglib/widgets/static
 	@$(RUN) tools.widgets
 
-weights: $(READY) ## train the small networks from nothing, on 2 cores in some hours (NAMES=... for some)
+weights: $(READY) ## train the small networks from nothing, on 2 cores in less than 3 hours (NAMES=... for some)
 	@$(RUN) seglib.weights $(NAMES)
 
 experiments: $(READY) ## train, measure and compare, three seeds each, on 2 cores in some hours (NAMES=... for some)

@@ -44,6 +44,12 @@ def _quick(monkeypatch):
     torch.set_num_threads(threads)
 
 
+def chain(name):
+    """What a recipe goes on from, and that one from, and so on."""
+    while (name := SCENES[name].start) in SCENES:
+        yield name
+
+
 class TestThePackage:
     """Stale or broken files are found here, not by who loads them."""
 
@@ -68,6 +74,20 @@ class TestThePackage:
 
     def test_takes_15_mb_at_most(self):
         assert sum(entry["bytes"] for entry in ENTRIES.values()) <= command.LARGEST_IN_ALL
+
+    @pytest.mark.parametrize("name", sorted(ENTRIES))
+    def test_names_the_first_stages_of_each_copy(self, name):
+        stages = {stage for stage in chain(name) if stage not in KEPT}
+        assert ENTRIES[name]["first_stages"].keys() == stages
+
+    def test_all_are_trained_in_3_hours_on_two_cores(self):
+        # The measured seconds, on one core each: all of them shared between two, and what can only come one by one.
+        seconds = {name: entry["seconds"] for name, entry in ENTRIES.items()}
+        for entry in ENTRIES.values():
+            seconds |= entry["first_stages"]
+        assert sum(seconds.values()) == pytest.approx(command.total_seconds(ENTRIES))
+        assert sum(seconds.values()) / 2 < 3 * 3600
+        assert max(sum(map(seconds.get, [name, *chain(name)])) for name in ENTRIES) < 3 * 3600
 
     def test_manifest_is_written_as_it_always_is(self):
         if ENTRIES:
@@ -466,6 +486,10 @@ class TestCommand:
         assert list(entries) == ["fcn32s_scenes"]
         entry = entries["fcn32s_scenes"]
         assert entry["recipe_sha256"] == recipe_hash("fcn32s_scenes", TINY)
+        (run,) = tmp_path.glob("runs/first_scenes-0-*")
+        first = json.loads((run / "recipe.json").read_bytes())["seconds"]
+        assert entry["first_stages"] == {"first_scenes": pytest.approx(first, abs=0.05)}
+        assert command.total_seconds(entries) == pytest.approx(entry["seconds"] + first, abs=0.05)
         assert entry["metrics"]["scenes"] == 200
         # What it starts with is what the first one has learned, and not random numbers of its own.
         (file,) = tmp_path.glob("runs/first_scenes-0-*/model.safetensors")

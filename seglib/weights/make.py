@@ -26,7 +26,7 @@ from seglib import data, metrics, models, weights
 from seglib.names import did_you_mean
 from seglib.train import SCENES, Recipe, Trained, train
 from seglib.train.chains import in_order, recipe_hash
-from seglib.train.checkpoint import CHECKPOINT, MODEL
+from seglib.train.checkpoint import CHECKPOINT, MODEL, RECIPE
 from seglib.train.curve import Lines, duration
 from seglib.train.side_by_side import in_processes
 
@@ -78,8 +78,9 @@ def make(options: argparse.Namespace, recipes: Mapping[str, Recipe]) -> int:
             continue
         if error is None:
             content, entry = result
+            entry |= {"recipe_sha256": hashes[name], "first_stages": first_stages(recipes[name], recipes, runs)}
             try:
-                entry = weights.save(name, content, entry | {"recipe_sha256": hashes[name]}, options.output)
+                entry = weights.save(name, content, entry, options.output)
             except (OSError, RuntimeError) as problem:
                 error = f"its weights could not be saved: {problem}"
         if error is not None:
@@ -120,6 +121,23 @@ def train_one(
 def is_kept(recipe: Recipe) -> bool:
     """Whether a network comes with seglib; a recipe of another name only trains what others start from."""
     return recipe.name == f"{recipe.network}_{recipe.data}"
+
+
+def first_stages(recipe: Recipe, recipes: Mapping[str, Recipe], runs: Mapping[str, Path]) -> dict[str, float]:
+    """Seconds of the trainings that a recipe goes on from and whose networks are not kept, by their names."""
+    seconds: dict[str, float] = {}
+    while (recipe := recipes.get(recipe.start)) is not None:
+        if not is_kept(recipe):
+            seconds[recipe.name] = round(json.loads((runs[recipe.name] / RECIPE).read_bytes())["seconds"], 1)
+    return seconds
+
+
+def total_seconds(entries: Mapping[str, Mapping]) -> float:
+    """What all these networks took to train, one after the other, a first stage that several share counted once."""
+    stages: dict[str, float] = {}
+    for entry in entries.values():
+        stages |= entry["first_stages"]
+    return sum(stages.values()) + sum(entry["seconds"] for entry in entries.values())
 
 
 def pack(trained: Trained) -> tuple[bytes, dict[str, Any]]:
@@ -249,7 +267,7 @@ def size_edges(least: float, largest: float) -> list[float]:
 
 
 def table(entries: Mapping[str, Mapping]) -> str:
-    """The metrics of all networks, IoU by size in the last columns."""
+    """The metrics of all networks, IoU by size in the last columns; below, the time of all on one core."""
     width = max([7, *map(len, entries)])
     lines, sizes = [], None
     for name, entry in sorted(entries.items()):
@@ -264,6 +282,7 @@ def table(entries: Mapping[str, Mapping]) -> str:
             f"{name:<{width}} {entry['bytes'] / 1000:>5.0f} {duration(entry['seconds']):>8} {found['mean_iou']:>6.3f} "
             f"{found['pixel_accuracy']:>7.3f} {found['boundary_f1']:>6.3f}{by_size}"
         )
+    lines.append(f"{'with their first stages':<{width + 6}} {duration(total_seconds(entries)):>8}")
     return "\n".join(lines)
 
 
