@@ -318,6 +318,7 @@ def words(name: str) -> str:
     fixed = {
         "mean_iou": "mean IoU",
         "boundary_f1": "boundary F1",
+        "object_iou": "object IoU",
         "iou_by_size": "IoU",
         "missed_by_size": "missed",
         "trimap_iou": "mean IoU in the band",
