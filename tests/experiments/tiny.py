@@ -52,6 +52,7 @@ LENGTHS = {
 NUMBERS = {
     "far_cue": ("reach", "accuracy", "accuracy_without_mark", "theoretical_reach", "effective_reach"),
     "class_balance": ("pixel_accuracy", "mean_accuracy", "mean_iou"),
+    "upsampling": ("mean_iou", "pixel_accuracy", "boundary_f1", "object_iou", "named_right"),
     "tiny": ("score",),
 }
 
