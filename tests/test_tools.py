@@ -1,5 +1,6 @@
 """What the Makefile calls, besides the notebooks' and the address's own tests."""
 
+import copy
 import json
 import os
 import re
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from nbformat.v4 import new_output
 
-from tools import ROOT, book, chromium, colab, environment, node
+from tools import ROOT, book, chromium, colab, environment, node, repairs
 
 FILES = ["requirements.txt", "constraints.txt", "package-lock.json", "package.json", "tests/colab.txt"]
 
@@ -60,6 +62,26 @@ def test_answers_are_dropped_when_the_fingerprint_changes_and_only_then(tmp_path
     assert (build / ".jupyter_cache").exists()
     assert book.drop_old_answers(build, "two")
     assert sorted(path.name for path in build.iterdir()) == [".answers-made-with", "html"]
+
+
+def test_lines_of_a_stream_that_came_in_chunks_stay_whole():
+    texts = [
+        ("stdout", "mean IoU  "),
+        ("stderr", "a warn"),
+        ("stdout", "0.78\nthe pl"),
+        ("stderr", "ing\n"),
+        ("stdout", "ace\n"),
+    ]
+    chunks = [new_output("stream", name=name, text=text) for name, text in texts]
+    chunks.insert(2, new_output("display_data", {"text/plain": "a figure"}))
+    before = copy.deepcopy(chunks)
+    found = repairs.whole_lines(chunks)
+    assert [(each.output_type, each.get("text")) for each in found] == [
+        ("stream", "mean IoU  0.78\nthe place\n"),
+        ("stream", "a warning\n"),
+        ("display_data", None),
+    ]
+    assert chunks == before, "the kept outputs are left alone"
 
 
 @pytest.mark.parametrize("name", FILES)
