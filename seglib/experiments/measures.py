@@ -31,7 +31,8 @@ AXES = {
 }
 WHAT = (
     "mean IoU; IoU of single objects by radius, and how many are missed; boundary F1 within "
-    f"{TOLERANCE} px; mean IoU in bands around true boundaries by their width"
+    f"{TOLERANCE} px; mean IoU in bands around true boundaries by their width; IoU of objects against background; "
+    "share of right names among the pixels of objects that are labelled as some object"
 )
 WORDS = f"on scenes of the {SPLIT} split, {SIZE} px: {WHAT}"
 OBJECT_WORDS = f"on pictures of one object of the {SPLIT} split, {OBJECT_SIZE} px: {WHAT}"
@@ -82,6 +83,18 @@ def summary(found: Mapping[str, Any]) -> Measures:
         "iou_by_size": found["size"].iou.tolist(),
         "missed_by_size": found["size"].missed.tolist(),
         "trimap_iou": found["trimap"].mean_iou.tolist(),
+    } | place_and_name(found["segmentation"].confusion)
+
+
+def place_and_name(confusion: np.ndarray) -> Measures:
+    """IoU of object against background, and the share of right names among the pixels that are objects in both.
+
+    `confusion` is `K K` pixels, row: truth, column: prediction; class 0 is the background.
+    """
+    both = confusion[1:, 1:]
+    return {
+        "object_iou": both.sum() / (confusion.sum() - confusion[0, 0]),
+        "named_right": both.trace() / both.sum() if both.any() else math.nan,
     }
 
 

@@ -18,20 +18,16 @@ the place or the name: IoU of objects and background, whatever the objects are c
 among the pixels of objects that are labelled as some object.
 """
 
-import math
-
 import matplotlib.pyplot as plt
-import numpy as np
 import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from seglib import metrics, models
+from seglib import models
 from seglib.experiments import figures, measures, recipes
-from seglib.experiments.experiment import Experiment, Measures
+from seglib.experiments.experiment import Experiment
 from seglib.experiments.result import Result
-from seglib.train import Trained
 
 NAMES = ("upsample5", "upsample4", "upsample3", "upsample2", "upsample1")
 
@@ -113,25 +109,6 @@ def variant(upsampling: str):
     )
 
 
-def measure(trained: Trained, scenes: int) -> Measures:
-    """What is measured of all networks on scenes; and place and name, each by itself."""
-    dataset = measures.held_out(trained.recipe, scenes)
-    found = metrics.evaluate(trained.model, dataset, metrics=measures.kinds())
-    return measures.summary(found) | place_and_name(found["segmentation"].confusion)
-
-
-def place_and_name(confusion: np.ndarray) -> Measures:
-    """IoU of object against background, and the share of right names among the pixels that are objects in both.
-
-    `confusion` is `K K` pixels, row: truth, column: prediction; class 0 is the background.
-    """
-    both = confusion[1:, 1:]
-    return {
-        "object_iou": both.sum() / (confusion.sum() - confusion[0, 0]),
-        "named_right": both.trace() / both.sum() if both.any() else math.nan,
-    }
-
-
 def plot(result: Result) -> Figure:
     """Mean IoU of the five; below, the two things it is made of: objects told from background, and named right."""
     with figures.book_style():
@@ -154,8 +131,7 @@ EXPERIMENT = Experiment(
     control="bilinear",
     reason="it is the cheapest that FCN and DeepLab have; zero insertion is the control of the switches, as it makes "
     "maps as sparse and forgets the places",
-    measured=f"{measures.OBJECT_WORDS}; IoU of objects against background; share of right names among the pixels of "
-    "objects that are labelled as some object",
+    measured=measures.OBJECT_WORDS,
     claim="mean_iou",
     variants={
         "bilinear": variant("bilinear"),
@@ -173,7 +149,7 @@ EXPERIMENT = Experiment(
         ("learned", "bilinear"),
         ("learned", "nearest"),
     ),
-    measure=measure,
+    measure=measures.of_scenes,
     plot=plot,
     axes=measures.AXES,
 )

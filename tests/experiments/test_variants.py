@@ -25,7 +25,7 @@ from seglib.experiments import (
 )
 from seglib.experiments.pooling_or_dilation import DensePooling, SmallNetwork
 from seglib.experiments.sum_or_concat import Join, unet_with
-from seglib.experiments.upsampling import InsertZeros, Interpolate, LearnedUpsampling, place_and_name, segnet_with
+from seglib.experiments.upsampling import InsertZeros, Interpolate, LearnedUpsampling, segnet_with
 from seglib.receptive_field import receptive_field
 from seglib.train import Recipe, Trained
 from seglib.train.chains import recipe_hash
@@ -178,9 +178,9 @@ class TestUpsampling:
     def test_place_and_name_by_hand(self):
         # 10 pixels of objects, of which 8 are found, 6 of these with the right name; 2 of the background taken for one.
         confusion = np.array([[5, 1, 1], [1, 4, 1], [1, 1, 2]])
-        assert place_and_name(confusion) == {"object_iou": 8 / 12, "named_right": 6 / 8}
-        assert place_and_name(np.diag([7, 2, 1])) == {"object_iou": 1, "named_right": 1}
-        nothing = place_and_name(np.array([[7, 0, 0], [2, 0, 0], [1, 0, 0]]))
+        assert measures.place_and_name(confusion) == {"object_iou": 8 / 12, "named_right": 6 / 8}
+        assert measures.place_and_name(np.diag([7, 2, 1])) == {"object_iou": 1, "named_right": 1}
+        nothing = measures.place_and_name(np.array([[7, 0, 0], [2, 0, 0], [1, 0, 0]]))
         assert nothing["object_iou"] == 0
         assert np.isnan(nothing["named_right"])
 

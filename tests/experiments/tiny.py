@@ -52,7 +52,6 @@ LENGTHS = {
 NUMBERS = {
     "far_cue": ("reach", "accuracy", "accuracy_without_mark", "theoretical_reach", "effective_reach"),
     "class_balance": ("pixel_accuracy", "mean_accuracy", "mean_iou"),
-    "upsampling": ("mean_iou", "pixel_accuracy", "boundary_f1", "object_iou", "named_right"),
     "tiny": ("score",),
 }
 
@@ -60,7 +59,7 @@ NUMBERS = {
 def synthetic(experiment: Experiment, *, seeds: int = 3, references: bool = True) -> Result:
     """A result with made-up numbers, some of them missing, in the form of real ones."""
     random = np.random.default_rng(0)
-    numbers = NUMBERS.get(experiment.name, ("mean_iou", "pixel_accuracy", "boundary_f1"))
+    numbers = NUMBERS.get(experiment.name, ("mean_iou", "pixel_accuracy", "boundary_f1", "object_iou", "named_right"))
     columns = count()
 
     def measures() -> dict:
