@@ -152,6 +152,16 @@ class TestSkips:
             assert differing(one, other) <= {"network", "start"}
 
 
+def test_place_and_name_by_hand():
+    # 10 pixels of objects, of which 8 are found, 6 of these with the right name; 2 of the background taken for one.
+    confusion = np.array([[5, 1, 1], [1, 4, 1], [1, 1, 2]])
+    assert measures.place_and_name(confusion) == {"object_iou": 8 / 12, "named_right": 6 / 8}
+    assert measures.place_and_name(np.diag([7, 2, 1])) == {"object_iou": 1, "named_right": 1}
+    nothing = measures.place_and_name(np.array([[7, 0, 0], [2, 0, 0], [1, 0, 0]]))
+    assert nothing["object_iou"] == 0
+    assert np.isnan(nothing["named_right"])
+
+
 class TestUpsampling:
     VARIANTS = EXPERIMENTS["upsampling"].variants
 
@@ -174,15 +184,6 @@ class TestUpsampling:
         models_of = [built(self.VARIANTS[name]).eval() for name in ("nearest", "learned")]
         with torch.no_grad():
             torch.testing.assert_close(models_of[0](images), models_of[1](images))
-
-    def test_place_and_name_by_hand(self):
-        # 10 pixels of objects, of which 8 are found, 6 of these with the right name; 2 of the background taken for one.
-        confusion = np.array([[5, 1, 1], [1, 4, 1], [1, 1, 2]])
-        assert measures.place_and_name(confusion) == {"object_iou": 8 / 12, "named_right": 6 / 8}
-        assert measures.place_and_name(np.diag([7, 2, 1])) == {"object_iou": 1, "named_right": 1}
-        nothing = measures.place_and_name(np.array([[7, 0, 0], [2, 0, 0], [1, 0, 0]]))
-        assert nothing["object_iou"] == 0
-        assert np.isnan(nothing["named_right"])
 
     @pytest.mark.parametrize("size", [(6, 8), (5, 7)])
     def test_each_upsampling_by_hand(self, size):
