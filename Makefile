@@ -22,6 +22,10 @@ NBVAL := pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120
 # What each part of the tests found: read by tools.tested, for the page "How this book is tested".
 RECORDS := _build/records
 
+# Training asks for large maps and frees them, step by step. glibc would hand each back to the system and fetch it anew,
+# page by page: about half of the time of a dense network.
+KEEP_MEMORY := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184
+
 heading = @printf '\n=== %s ===\n' '$(1)'
 
 # Sets the shell's $python. A Python that calls itself 3.12 may be a shim with nothing behind it, so each is asked. The
@@ -85,10 +89,10 @@ widgets: $(READY) $(MODULES) ## bundle the widgets' JavaScript into seglib/widge
 	@$(RUN) tools.widgets
 
 weights: $(READY) ## train the small networks from nothing, on 2 cores in less than 3 hours (NAMES=... for some)
-	@$(RUN) seglib.weights $(NAMES)
+	@$(KEEP_MEMORY) $(RUN) seglib.weights $(NAMES)
 
 experiments: $(READY) ## train, measure and compare, three seeds each, on 2 cores in some hours (NAMES=... for some)
-	@$(RUN) seglib.experiments $(NAMES)
+	@$(KEEP_MEMORY) $(RUN) seglib.experiments $(NAMES)
 
 refresh: $(READY) ## execute the chapters and store the outputs that nbval checks (FILES=... for some)
 	@$(RUN) tools.notebooks refresh $(FILES)

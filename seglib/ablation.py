@@ -1,4 +1,4 @@
-"""Switch off what U-Net's skip connections carry, in a trained network, and measure what is lost.
+"""Switch off what the skip connections of a U-Net or an FC-DenseNet carry, once trained, and measure what is lost.
 
 An ablation of a trained network is no other training. It says what this network makes use of, given all the rest; a
 network that had learned without a skip connection would have found other ways.
@@ -23,6 +23,8 @@ from torch import Tensor, nn
 
 from seglib.data import normalise
 from seglib.metrics import BoundaryF1, IoUBySize, Segmentation
+from seglib.models.fc_densenet import FCDenseNet
+from seglib.models.unet import UNet
 
 # U-Net's skip connections by the map that they carry, finest first, and the modules where they arrive.
 JOINS = {
@@ -31,32 +33,48 @@ JOINS = {
     "d2c": "concat_d2cc_u2a_b",
     "d3c": "concat_d3cc_u3a_b",
 }
+# FC-DenseNet's, by the names in its `forward`.
+DENSE_JOINS = {f"skip{level}": f"tu{level}" for level in range(1, 6)}
 KINDS = ("mean", "zero", "other")
 SMALL = 8.0  # px, the radius below which an object counts as small
 TOLERANCE = 2.0  # px, of boundary F1
 
 
+def joins(model: nn.Module) -> dict[str, str]:
+    """A network's skip connections, finest first, and the modules that concatenate them to what comes from below.
+
+    Raises:
+        TypeError: the model is neither a `UNet` nor an `FCDenseNet`.
+    """
+    match model:
+        case UNet():
+            return JOINS
+        case FCDenseNet():
+            return DENSE_JOINS
+    raise TypeError(f"{type(model).__name__} is neither a UNet nor an FCDenseNet, the networks that concatenate skips")
+
+
 def joined(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
-    """What U-Net's four concatenations hand on, `N C h w` each: the upsampled map, then the skip connection.
+    """What the concatenations hand on, `N C h w` each: the upsampled map, then the skip connection.
 
     Args:
-        model: a `UNet`.
+        model: a `UNet` or an `FCDenseNet`.
         images: `N 3 H W`, normalised.
     """
     maps: dict[str, Tensor] = {}
     with ExitStack() as stack, torch.no_grad():
-        for skip, name in JOINS.items():
+        for skip, name in joins(model).items():
             hook = model.get_submodule(name).register_forward_hook(
                 lambda _module, _given, out, skip=skip: maps.update({skip: out})
             )
             stack.callback(hook.remove)
         model(images.to(_device(model)))
-    return {skip: maps[skip] for skip in JOINS}
+    return {skip: maps[skip] for skip in joins(model)}
 
 
 def channel_means(model: nn.Module, images: Tensor, batch_size: int = 16) -> dict[str, Tensor]:
-    """Mean of each channel of the four concatenations over images and places, `1 C 1 1` each; arguments of `joined`."""
-    sums = dict.fromkeys(JOINS, 0)
+    """Mean of each channel of the concatenations over images and places, `1 C 1 1` each; arguments of `joined`."""
+    sums = dict.fromkeys(joins(model), 0)
     for batch in images.split(batch_size):
         for skip, maps in joined(model, batch).items():
             sums[skip] = sums[skip] + maps.mean((2, 3), keepdim=True).sum(0, keepdim=True)
@@ -67,9 +85,13 @@ def skip_channels(model: nn.Module, skip: str) -> list[int]:
     """The channels of a concatenation that come along its skip connection: those behind the upsampled ones.
 
     Raises:
-        ValueError: U-Net has no such skip connection.
+        ValueError: the network has no such skip connection.
     """
-    _check(skip)
+    _check(model, skip)
+    if isinstance(model, FCDenseNet):
+        level = int(skip.removeprefix("skip"))
+        reads = model.get_submodule(f"db{12 - level}.layers.0.norm").num_features
+        return list(range(model.get_submodule(f"tu{level}.up").out_channels, reads))
     below = {"d0c": "upconv_u1d_u0a", "d1c": "upconv_u2d_u1a", "d2c": "upconv_u3d_u2a", "d3c": "upconv_d4c_u3a"}[skip]
     level = model.get_submodule(f"u{skip[1]}")
     return list(range(model.get_submodule(below).out_channels, level[0].in_channels))
@@ -79,25 +101,25 @@ def skip_channels(model: nn.Module, skip: str) -> list[int]:
 def replaced(
     model: nn.Module, values: Mapping[str, Tensor], channels: Mapping[str, list[int]] | None = None
 ) -> Iterator[nn.Module]:
-    """Within it, channels of U-Net's concatenations hold other values.
+    """Within it, channels of the concatenations hold other values.
 
     Args:
-        model: a `UNet`.
-        values: skip connection ("d0c" to "d3c") to what its concatenation holds instead, `N C h w` or anything that
-            expands to it, all C channels of it.
+        model: a `UNet` or an `FCDenseNet`.
+        values: skip connection (U-Net's "d0c" to "d3c", FC-DenseNet's "skip1" to "skip5") to what its concatenation
+            holds instead, `N C h w` or anything that expands to it, all C channels of it.
         channels: skip connection to the channels that are replaced; those of the skip connection if not given.
 
     Yields:
         The same model.
 
     Raises:
-        ValueError: U-Net has no such skip connection.
+        ValueError: the network has no such skip connection.
     """
     with ExitStack() as stack:
         for skip, value in values.items():
             which = (channels or {}).get(skip)
             which = skip_channels(model, skip) if which is None else which
-            hook = model.get_submodule(JOINS[skip]).register_forward_hook(_replacing(which, value))
+            hook = model.get_submodule(joins(model)[skip]).register_forward_hook(_replacing(which, value))
             stack.callback(hook.remove)
         yield model
 
@@ -124,9 +146,9 @@ def predict(
     """Labels `N H W` of images, with some skip connections off; computed where the model is, given where images are.
 
     Args:
-        model: a `UNet`, in eval mode.
+        model: a `UNet` or an `FCDenseNet`, in eval mode.
         images: `N 3 H W`, normalised.
-        off: skip connections, "d0c" to "d3c".
+        off: skip connections: U-Net's "d0c" to "d3c", FC-DenseNet's "skip1" to "skip5".
         kind: what one that is off carries instead, one of `KINDS`. "other" gives each image what it carries for the
             image before it, and the first one what it carries for the last.
         means: of `channel_means`, for "mean".
@@ -138,7 +160,7 @@ def predict(
     if kind not in KINDS:
         raise ValueError(f"kind={kind!r} must be one of {', '.join(KINDS)}")
     for skip in off:
-        _check(skip)
+        _check(model, skip)
     if off and kind == "mean" and means is None:
         raise ValueError('kind="mean" wants means=channel_means(model, images of other scenes)')
     labels = []
@@ -157,9 +179,9 @@ def _device(model: nn.Module) -> torch.device:
     return next(model.parameters()).device
 
 
-def _check(skip: str) -> None:
-    if skip not in JOINS:
-        raise ValueError(f"U-Net has no skip connection {skip!r}; it has {', '.join(JOINS)}")
+def _check(model: nn.Module, skip: str) -> None:
+    if skip not in (known := joins(model)):
+        raise ValueError(f"{type(model).__name__} has no skip connection {skip!r}; it has {', '.join(known)}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,12 @@ def model():
 
 
 @pytest.fixture(scope="module")
+def dense():
+    torch.manual_seed(0)
+    return models.create("fc_densenet56", num_classes=5, width=1 / 6).eval()
+
+
+@pytest.fixture(scope="module")
 def images():
     return torch.randn(5, 3, 32, 48, generator=torch.Generator().manual_seed(1))
 
@@ -34,6 +40,42 @@ def test_joined_maps_are_the_upsampled_ones_and_the_skips(model, images):
 def test_release_has_more_upsampled_channels_than_skip_channels():
     net = models.create("unet", num_classes=2, width=1 / 16, release=True)
     assert ablation.skip_channels(net, "d0c") == [8, 9, 10, 11]
+
+
+def test_fc_densenet_has_five_skips_behind_what_it_upsamples(dense, images):
+    maps = ablation.joined(dense, images)
+    assert list(maps) == ["skip1", "skip2", "skip3", "skip4", "skip5"]
+    with torch.no_grad():
+        first = dense.first(images)
+        skip1 = torch.cat([first, dense.db1(first)], 1)
+        x = dense.td1(skip1)
+        skip2 = torch.cat([x, dense.db2(x)], 1)
+    for skip, expected in {"skip1": skip1, "skip2": skip2}.items():
+        torch.testing.assert_close(maps[skip][:, ablation.skip_channels(dense, skip)], expected)
+    for level, (skip, joined) in enumerate(maps.items(), 1):
+        below = dense.get_submodule(f"tu{level}.up").out_channels
+        assert ablation.skip_channels(dense, skip) == list(range(below, joined.shape[1]))
+
+
+@pytest.mark.parametrize("skip", ablation.DENSE_JOINS)
+def test_a_skip_of_fc_densenet_that_is_off_keeps_its_average_only(dense, images, skip):
+    means = ablation.channel_means(dense, images)
+    own = ablation.skip_channels(dense, skip)
+    before = ablation.joined(dense, images)[skip]
+    with ablation.replaced(dense, {skip: means[skip]}):
+        now = ablation.joined(dense, images)[skip]
+    expected = before.mean((0, 2, 3), keepdim=True).expand_as(before)
+    torch.testing.assert_close(now[:, own], expected[:, own])
+    torch.testing.assert_close(now[:, : own[0]], before[:, : own[0]])
+    off = ablation.predict(dense, images, [skip], means=means)
+    with torch.no_grad(), ablation.replaced(dense, {skip: means[skip]}):
+        assert torch.equal(dense(images).argmax(1), off)
+
+
+def test_a_network_without_concatenated_skips_is_refused(images):
+    fcn = models.create("fcn8s", num_classes=5, width=1 / 16).eval()
+    with pytest.raises(TypeError, match="FCN is neither a UNet nor an FCDenseNet"):
+        ablation.joined(fcn, images)
 
 
 def test_means_are_over_images_and_places(model, images):
@@ -93,7 +135,7 @@ def test_other_gives_each_image_the_skips_of_the_one_before(model, images):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"off": ["d4c"], "kind": "zero"}, "no skip connection 'd4c'; it has d0c, d1c"),
+        ({"off": ["d4c"], "kind": "zero"}, "UNet has no skip connection 'd4c'; it has d0c, d1c"),
         ({"off": ["d0c"], "kind": "noise"}, "kind='noise' must be one of mean, zero, other"),
         ({"off": ["d0c"]}, "wants means=channel_means"),
     ],

@@ -14,7 +14,7 @@ they stay at background. FC-DenseNet has fewer steps, as one of its takes as lon
 from typing import Any
 
 from seglib.train import SCENES, Recipe
-from seglib.train.scenes import BALANCED, BATCH, DENSE, NARROW, UNET, VGG, scenes_recipe
+from seglib.train.scenes import BALANCED, BATCH, NARROW, UNET, VGG, scenes_recipe
 
 OBJECT_SIZE, OBJECT_RADII, OBJECT_BATCH = 48, [4.0, 20.0], 32  # px, px, pictures in a step
 SIZE = 96  # px: objects of 2 to 57.6 px radius
@@ -23,6 +23,7 @@ STEPS = 1500
 STAGE = 200  # steps of FCN-16s after FCN-32s, and of FCN-8s after FCN-16s
 CONTEXT = 300  # steps of the context module after its front end
 
+DENSE: dict[str, Any] = {"width": 0.25}  # half of what the copy in `seglib.weights` has, or three seeds take hours
 DEEPLAB_OPTIONS = NARROW | {"fc_channels": 1024}
 # pool5 is 2 x 2 of one object's picture and 3 x 3 of a scene: fc6 covers all of the one, and 2 x 2 of the other.
 DECONVNET_OPTIONS = NARROW | {"fc_channels": 1024, "fc6_kernel": 2}
@@ -61,6 +62,7 @@ VGG16 = SCENES["vgg16_one_shape"]
 UNET_ENCODER = SCENES["unet_one_shape"]
 DENSE_ENCODER = SCENES["fc_densenet56_one_shape"].replace(
     name="fc_densenet56_one_shape_short",
+    options=DENSE,
     steps=400,
     warmup=40,
     data_options=SCENES["fc_densenet56_one_shape"].data_options | {"length": 400 * 32},

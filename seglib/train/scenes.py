@@ -16,6 +16,10 @@ scene. Where nothing but switches leads from the encoder to the decoder, a thous
 2500 (one seed) SegNet's loss was at 0.6 after the first thousand and at 0.2 in the end. So DeconvNet and SegNet have
 2500 steps of it, and 2500 of scenes.
 
+FC-DenseNet56 adds 12 maps a layer in the paper; an eighth of them would be one or two. With a quarter (91,000 weights)
+it found objects and did not learn their names: mean IoU 0.43 after 500 steps of scenes, 0.54 after 1500. With a half,
+as many weights as the others have, and 2500 steps of single objects in place of 1000, it is at 0.64 after 1000.
+
 SegNet learns road scenes as well, from random weights and balanced by median frequency, as its paper does on CamVid.
 """
 
@@ -31,7 +35,7 @@ BATCH = 16
 NARROW: dict[str, Any] = {"width": 0.125}
 VGG: dict[str, Any] = NARROW | {"fc_channels": 1024, "fc6_kernel": 3, "same_padding": True}
 UNET: dict[str, Any] = NARROW | {"same_padding": True}
-DENSE: dict[str, Any] = {"width": 0.25}
+DENSE: dict[str, Any] = {"width": 0.5}
 DECONV: dict[str, Any] = NARROW | {"fc_channels": 1024, "fc6_kernel": 2}  # all of 48 px, a quarter of a scene
 BALANCED = (0.3, 1.0, 1.0, 1.0, 1.0)  # of the loss: background, disc, square, triangle, cross
 
@@ -124,7 +128,14 @@ SCENES: dict[str, Recipe] = {
         *decoder_recipes("deconvnet", DECONV, 2500, one_object_steps=2500),
         *decoder_recipes("segnet", NARROW, 2500, one_object_steps=2500),
         *decoder_recipes("unet", UNET, 1000, start="unet_one_shape"),
-        *decoder_recipes("fc_densenet56", DENSE, 500, start="fc_densenet56_one_shape", batch_norm=False),
+        *decoder_recipes(
+            "fc_densenet56",
+            DENSE,
+            1000,
+            one_object_steps=2500,
+            start="fc_densenet56_one_shape",
+            batch_norm=False,
+        ),
         scenes_recipe("deeplab_v1_largefov", NARROW | {"fc_channels": 1024}, 2500),
         scenes_recipe("dilated_front_end", VGG, 2500),
         scenes_recipe("dilated_net", VGG, 1000, start="dilated_front_end_scenes"),
