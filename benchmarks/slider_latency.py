@@ -94,7 +94,9 @@ BARE = """(widget) => {
     input.oninput = () => (output.firstChild.data = input.value);
     input.setAttribute("aria-label", "bare");
     const control = Object.assign(document.createElement("div"), { className: "seg-control" });
-    control.append(output, input);
+    const label = document.createElement("label");
+    label.append("bare", output);
+    control.append(label, input);
     widget.querySelector(".seglib").prepend(control);
 }"""
 

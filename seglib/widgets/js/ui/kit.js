@@ -106,7 +106,7 @@ export function select({ label, options, oninput }) {
   const input = h("select", { id, onchange: () => oninput(input.value) });
   const fill = (list) => input.replaceChildren(...list.map(([value, text]) => h("option", { value }, text)));
   fill(options);
-  return { element: h("div", { class: "seg-control" }, h("label", { for: id }, label), input), input, fill, set: (value) => (input.value = value) };
+  return { element: h("div", { class: "seg-control" }, h("label", { for: id }, label), input), input, fill, set: (value) => input.value !== value && (input.value = value) };
 }
 
 export const button = (text, onclick, attributes = {}) => h("button", { type: "button", onclick, ...attributes }, text);
