@@ -166,9 +166,9 @@ async function render({ model, el }) {
   }
 
   const input = pictureOf("input", (context, width) => drawInput(context, width));
-  const pooled = pictureOf("pooled", (context, width) => drawPooled(context, width));
+  const pooled = pictureOf("pooled", null); // its size changes with every step: drawn on the canvas above
   const results = WAYS.map((way) => pictureOf(way, (context, width) => drawResult(way, context, width)));
-  // arrows and numbers lie on a canvas above both grids: arrows pass over the shades and under the numbers
+  // arrows, numbers and the pooled map lie on a canvas above both grids: arrows pass over shades and under numbers
   const above = h("canvas", { class: "seg-above", "aria-hidden": "true" });
   const pen = above.getContext("2d", { willReadFrequently: true });
 
@@ -275,8 +275,9 @@ async function render({ model, el }) {
     const [n, m] = [get("size"), side()];
     const cell = whole / n;
     wide(pooled.element, `${m * cell}px`);
-    const left = column.left + (roomy ? 0 : (column.width - m * cell) / 2);
-    spots = { input: { ...grid, cell, width: n }, pooled: { left, top, cell, width: m }, width, height, roomy };
+    const sharp = (length) => Math.round(length * devicePixelRatio) / devicePixelRatio; // lines on whole pixels
+    const left = sharp(column.left + (roomy ? 0 : (column.width - m * cell) / 2));
+    spots = { input: { ...grid, cell, width: n }, pooled: { left, top: sharp(top), cell, width: m }, width, height, roomy };
   }
   let arranged = "";
   const sizes = new ResizeObserver(() => ((arranged = ""), (ground = null), redraw()));
@@ -398,9 +399,7 @@ async function render({ model, el }) {
   }
   const first = (unit) => Math.floor(unit / side()) * get("stride") * get("size") + (unit % side()) * get("stride");
 
-  function drawPooled(context, width) {
-    if (!shown) return;
-    const grid = { left: 0, top: 0, cell: width / side(), width: side() };
+  function drawPooled(context, grid) {
     const { decoder, maxima, switches } = shown;
     shades(context, grid, decoder.length, (unit) => share(decoder[unit]), paints("quiet"), 0.75 * strongest(), box.colour("line"));
     rim(context, grid, "quiet");
@@ -465,6 +464,7 @@ async function render({ model, el }) {
     if (above.width !== w || above.height !== hgt) [above.width, above.height] = [w, hgt];
     pen.setTransform(zoom, 0, 0, zoom, 0, 0);
     pen.clearRect(0, 0, spots.width, spots.height);
+    drawPooled(pen, spots.pooled);
     const units = unitsOf(chosen().part, chosen().place, shown);
     const chosenUnits = new Set(units);
     const lead = (unit, line, alpha) => {

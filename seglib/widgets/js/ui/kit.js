@@ -112,7 +112,8 @@ export function select({ label, options, oninput }) {
 export const button = (text, onclick, attributes = {}) => h("button", { type: "button", onclick, ...attributes }, text);
 
 /**
- * A picture to draw on, sharp on every screen: draw(context, width, height) gets CSS pixels.
+ * A picture to draw on, sharp on every screen: draw(context, width, height) gets CSS pixels. Without `draw` it is only a
+ * place to point at, drawn on another canvas: one whose size changes with every step costs a copy in the step after it.
  * onpoint({ x, y, kind }) gives the pointer's place as shares of the picture (0 to 1); kind is "hover", "drag" or "leave".
  * onkey(key, event) returns true when it used the key.
  */
@@ -123,7 +124,7 @@ export function picture({ label, aspect, draw, onpoint, onkey, caption }) {
   let ratio = aspect;
   let width = 0;
   const redraw = () => {
-    if (!width) return;
+    if (!width || !draw) return;
     const scale = devicePixelRatio || 1;
     const height = width / ratio;
     const [w, hgt] = [Math.round(width * scale), Math.round(height * scale)];
